@@ -1,0 +1,87 @@
+# GNU make 4.3. What each command needs is installed into a virtual environment at its first run, and
+# again only when a requirements file has changed.
+
+VENV ?= .venv
+PYTHON ?= python3
+ARGS ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --requirement
+PRACTICE := $(VENV)/installed-practice
+DEVELOPMENT := $(VENV)/installed-dev
+
+.PHONY: help
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(PRACTICE)  ## Start the product and a practice identity provider (PORT=8000, PRACTICE_IDP_PORT=9400)
+	@exec $(BIN)/python -m tests.practice
+
+# The role of DATABASE_URL must be allowed to create a database: the tests make their own, test_NAME.
+.PHONY: test test-postgres
+test: $(DEVELOPMENT)  ## Run all tests on SQLite (pytest's arguments in ARGS)
+test-postgres: $(DEVELOPMENT)  ## Run all tests on PostgreSQL and Redis (DATABASE_URL, CACHE_URL, ARGS)
+test-postgres: export DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
+test-postgres: export CACHE_URL ?= redis://127.0.0.1:6379/1
+test test-postgres:
+	@$(BIN)/python -m tests.prepare
+	$(BIN)/python -m pytest $(ARGS)
+
+# What an operator sets in production, so that the checks judge that and not the defaults.
+PRODUCTION := SECRET_KEY=only-for-this-check-k3Jx9QvT2mZr7Lw5Yb8Nc4Hd6Gf1Ps0A \
+	PUBLIC_BASE_URL=https://sso.example.org \
+	DATABASE_URL=postgres://maker@db.example.org/maker \
+	CACHE_URL=redis://cache.example.org:6379/0 \
+	DEBUG=false
+
+.PHONY: check
+check: $(DEVELOPMENT)  ## Check style, types, imports, templates, migrations and deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@echo "mypy"; $(PRODUCTION) $(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/djlint --check templates
+	$(BIN)/djlint --lint templates
+	@echo "manage.py makemigrations --check --dry-run"; SECRET_KEY=none $(BIN)/python manage.py makemigrations --check --dry-run
+	@echo "manage.py check --deploy"; $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: format
+format: $(DEVELOPMENT)  ## Bring Python and templates into their form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/djlint --reformat --quiet templates
+
+.PHONY: clean
+clean:  ## Remove the virtual environment and all caches (.env and var/ stay)
+	@if [ -e $(VENV)/made ]; then rm -rf $(VENV); fi
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing python3-venv"; \
+	    apt-get update && apt-get install -y --no-install-recommends python3-venv; \
+	  else \
+	    echo "Python can't make virtual environments here: apt-get install python3-venv" >&2; exit 1; \
+	  fi; \
+	fi
+	@echo "Making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(PRACTICE): $(VENV)/made requirements-practice.txt requirements.txt constraints.txt
+	$(INSTALL) requirements-practice.txt
+	@touch $@
+
+$(DEVELOPMENT): $(PRACTICE) requirements-dev.txt
+	$(INSTALL) requirements-dev.txt
+	@touch $@

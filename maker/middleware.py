@@ -1,0 +1,113 @@
+"""What every request passes: health, the proxy's word, and no caching of pages."""
+
+import ipaddress
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from redis.exceptions import RedisError
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class HealthMiddleware:
+    """/healthz: 200 when database and cache answer, else 503.
+
+    First of all, since a load balancer asks by address and over plain http: neither the host check
+    nor the redirect to https may answer it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info != "/healthz":
+            return self.get_response(request)
+        faults = [name for name, asks in (("database", _database), ("cache", _cache)) if not asks()]
+        text = f"no answer: {', '.join(faults)}" if faults else "ok"
+        return HttpResponse(
+            f"{text}\n",
+            status=503 if faults else 200,
+            content_type="text/plain",
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def _cache() -> bool:
+    try:
+        cache.set("healthz", "ok", timeout=10)
+        return cache.get("healthz") == "ok"
+    except (RedisError, OSError):
+        return False
+
+
+class TrustedProxyMiddleware:
+    """Believe X-Forwarded-For and X-Forwarded-Proto from TRUSTED_PROXIES only.
+
+    From anybody else they are removed: a client could otherwise pass as another address (password
+    guesses, throttling) or as https. With several proxies, the client is the last address that is
+    not one of them.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        forwarded_for = request.META.pop("HTTP_X_FORWARDED_FOR", "")
+        if not is_trusted_proxy(request.META.get("REMOTE_ADDR", "")):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+            return self.get_response(request)
+        for hop in reversed([part.strip() for part in forwarded_for.split(",")]):
+            if not _is_address(hop):
+                break
+            request.META["REMOTE_ADDR"] = hop
+            if not is_trusted_proxy(hop):
+                break
+        return self.get_response(request)
+
+
+def is_trusted_proxy(address: str) -> bool:
+    if not address:  # a Unix socket has none
+        return "unix" in settings.TRUSTED_PROXIES
+    networks = [entry for entry in settings.TRUSTED_PROXIES if entry != "unix"]
+    return _is_address(address) and any(
+        ipaddress.ip_address(address) in ipaddress.ip_network(entry) for entry in networks
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def client_address(request: HttpRequest) -> str:
+    """Whose address django-axes counts with; TrustedProxyMiddleware has put the client's there."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+class NoStoreMiddleware:
+    """Pages name people and carry one-time addresses; no cache keeps them unless a view says so."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        return response

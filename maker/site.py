@@ -1,0 +1,41 @@
+"""The Maker: Django's admin under our name, with a few manners of its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+PASSWORD_VIEWS = {"password_change", "password_change_done", "logout"}
+
+
+class MakerSite(admin.AdminSite):
+    site_header = _("Maker")
+    index_title = _("Overview")
+    enable_nav_sidebar = True
+    login_template = "admin/login.html"
+
+    @property
+    def site_title(self) -> str:  # type: ignore[override]
+        return f"Maker · {settings.PRODUCT_NAME}"
+
+    def admin_view(
+        self, view: Callable[..., Any], cacheable: bool = False
+    ) -> Callable[..., HttpResponse]:
+        """Also lead whoever came with a one-time password to choosing their own."""
+        guarded = super().admin_view(view, cacheable)
+
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            match = request.resolver_match
+            if (
+                request.user.is_authenticated
+                and request.user.must_change_password
+                and (match is None or match.url_name not in PASSWORD_VIEWS)
+            ):
+                return HttpResponseRedirect(reverse("admin:password_change"))
+            return guarded(request, *args, **kwargs)
+
+        return inner

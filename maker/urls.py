@@ -1,0 +1,14 @@
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from . import views
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("sign-in", views.sign_in, name="sign-in"),
+    path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("signed-out", views.signed_out, name="signed-out"),
+    path("maker/", admin.site.urls),
+    path("", include("sso_connectors.urls")),
+]

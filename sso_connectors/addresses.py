@@ -1,0 +1,112 @@
+"""The addresses that we give out, all built from PUBLIC_BASE_URL and never from a request's Host."""
+
+import ipaddress
+import re
+from urllib.parse import quote, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+# A host goes into a Content-Security-Policy, where ";" or "," would start another directive.
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+").fullmatch
+_PRINTABLE_ASCII = re.compile(r"[!-~]+").fullmatch
+_MAX_NEXT = 2000
+
+
+def identity() -> str:
+    """Our SAML entity ID, which is also where our metadata is."""
+    return base_url() + reverse("sso_connectors:metadata")
+
+
+def reply_url() -> str:
+    """The assertion consumer service of SAML and the redirect URI of OAuth 2."""
+    return base_url() + reverse("sso_connectors:callback")
+
+
+def login_address(reference: str) -> str:
+    return reply_url().removesuffix("callback") + quote(reference, safe="")
+
+
+def base_url() -> str:
+    return str(settings.PUBLIC_BASE_URL)
+
+
+def base_host() -> str:
+    return urlsplit(base_url()).hostname or ""
+
+
+def is_base_host(host: str) -> bool:
+    """Whether a Host header (already checked against ALLOWED_HOSTS) names our own host, on any port."""
+    return urlsplit(f"//{host}").hostname == base_host()
+
+
+def is_https() -> bool:
+    return base_url().startswith("https://")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or literal address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a validated endpoint."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def safe_next(target: str) -> str:
+    """Return `target` when it is a path on this site, else "".
+
+    An open redirect would lend our name to a stranger's page right after a sign-in.
+    """
+    if (
+        len(target) <= _MAX_NEXT
+        and _PRINTABLE_ASCII(target)
+        and target.startswith("/")
+        and "\\" not in target
+        and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    ):
+        return target
+    return ""
+
+
+def validate_endpoint(url: str) -> None:
+    """Raise ValidationError unless browsers may be sent to `url` with a request for sign-in."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        well_formed = bool(
+            _PRINTABLE_ASCII(url)
+            and "\\" not in url
+            and _HOST(host)
+            and parts.username is None
+            and parts.password is None
+            and "#" not in url
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        well_formed = False
+    if not well_formed:
+        raise ValidationError(
+            _("This is not a web address that a browser could open: %(url)s. It looks like %(example)s."),
+            code="endpoint",
+            params={"url": url[:200], "example": "https://idp.company.example/saml/sso"},
+        )
+    if parts.scheme == "https":
+        return
+    if parts.scheme == "http" and is_loopback(host) and is_loopback(base_host()):
+        return
+    raise ValidationError(
+        _("The address starts with “%(scheme)s://”; it must start with “https://”, since sign-in goes there."),
+        code="endpoint_scheme",
+        params={"scheme": parts.scheme},
+    )

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SsoConnectorsConfig(AppConfig):
+    name = "sso_connectors"
+    verbose_name = _("Single sign-on")
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401, PLC0415 - registers the system checks

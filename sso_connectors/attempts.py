@@ -1,0 +1,142 @@
+"""What happened in one sign-in: each check with what was expected, what was received, the verdict.
+
+An attempt costs a login one insert when it starts and one update when it ends. What a check received
+is shown to administrators as it came; `verified` says whether a valid signature covers it.
+"""
+
+import logging
+import secrets
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .errors import LoginError
+
+logger = logging.getLogger(__name__)
+
+# Without 0/O, 1/I/L and the vowels, so that a code is read out without mistakes and spells no word.
+_ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXYZ"
+_SHOWN: Final = 300
+
+
+class Outcome(models.TextChoices):
+    IN_PROGRESS = "in_progress", _("in progress")
+    SIGNED_IN = "signed_in", _("signed in")
+    FAILED = "failed", _("failed")
+
+
+@dataclass
+class Check:
+    name: str
+    passed: bool
+    expected: str
+    received: str
+    verified: bool
+
+
+@dataclass
+class Checks:
+    """Collects every check of one answer, so that all that is wrong is shown, not only the first."""
+
+    verified: bool = False
+    items: list[Check] = field(default_factory=list)
+
+    def record(self, name: str, passed: bool, *, expected: object, received: object) -> bool:
+        """Keep one verdict and return it."""
+        self.items.append(
+            Check(name, passed, _shorten(expected), _shorten(received), self.verified)
+        )
+        return passed
+
+    @property
+    def failed(self) -> list[Check]:
+        return [item for item in self.items if not item.passed]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [asdict(item) for item in self.items]
+
+
+def _shorten(value: object) -> str:
+    text = "" if value is None else str(value)
+    # PostgreSQL refuses null characters in text and JSON.
+    text = text.replace("\0", "�")
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def new_code() -> str:
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+class Attempt(models.Model):
+    code = models.CharField(_("code"), max_length=9, default=new_code, db_index=True)
+    connector = models.ForeignKey(
+        "sso_connectors.Connector",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="attempts",
+        verbose_name=_("SSO connector"),
+    )
+    connector_reference = models.CharField(_("reference"), max_length=120, blank=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now, db_index=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    outcome = models.CharField(
+        _("outcome"), max_length=20, choices=Outcome, default=Outcome.IN_PROGRESS
+    )
+    cause = models.CharField(_("cause"), max_length=40, blank=True)
+    detail = models.TextField(_("detail"), blank=True)
+    checks = models.JSONField(_("checks"), default=list)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("user"),
+    )
+
+    class Meta:
+        verbose_name = _("login attempt")
+        verbose_name_plural = _("login attempts")
+        ordering: ClassVar = ["-started_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def fail(self, error: LoginError, checks: Checks) -> None:
+        """Keep why the login ended; a success that came before is never overwritten."""
+        self.outcome = Outcome.FAILED
+        self.cause = error.code
+        self.detail = _shorten(error.detail)
+        self.checks = checks.as_json()
+        self.ended_at = timezone.now()
+        if self.pk is None:
+            self.save()
+        else:
+            Attempt.objects.filter(pk=self.pk).exclude(outcome=Outcome.SIGNED_IN).update(
+                outcome=self.outcome,
+                cause=self.cause,
+                detail=self.detail,
+                checks=self.checks,
+                ended_at=self.ended_at,
+            )
+        logger.warning(
+            "Login failed: cause=%s connector=%s attempt=%s",
+            error.code,
+            self.connector_reference if self.connector_id else "-",
+            self.code,
+        )
+
+    def succeed(self, user: models.Model, checks: Checks) -> None:
+        Attempt.objects.filter(pk=self.pk).update(
+            outcome=Outcome.SIGNED_IN,
+            cause="",
+            detail="",
+            checks=checks.as_json(),
+            user=user,
+            ended_at=timezone.now(),
+        )
+        logger.info("Signed in: connector=%s attempt=%s", self.connector_reference, self.code)

@@ -1,0 +1,73 @@
+"""Sessions that came through a connector live no longer than the link that admitted them."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib import auth
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
+
+from users.models import User
+
+from .identity import Identity
+from .links import may_enter
+from .models import Link
+
+MAX_SESSION: Final = timedelta(hours=12)
+_LINK: Final = "sso_link"
+
+
+class ConnectorBackend(BaseBackend):
+    """Names the sessions that came through a connector.
+
+    It finds no user by itself: who asks Django for the user of such a session without going through
+    AuthenticationMiddleware below, which looks at the link, gets nobody.
+    """
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
+        return None
+
+    def get_user(self, user_id: Any) -> None:
+        return None
+
+
+BACKEND: Final = f"{ConnectorBackend.__module__}.{ConnectorBackend.__qualname__}"
+
+
+def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
+    """Sign the link's user in; the session's key and CSRF token change (session fixation)."""
+    auth.login(request, link.user, backend=BACKEND)
+    request.session[_LINK] = link.pk
+    end = timezone.now() + MAX_SESSION
+    request.session.set_expiry(min(end, identity.not_after) if identity.not_after else end)
+
+
+def user_of(request: HttpRequest) -> User | AnonymousUser:
+    """The session's user; a session whose link no longer lets its user in is ended."""
+    session = request.session
+    if session.get(auth.BACKEND_SESSION_KEY) != BACKEND:
+        return auth.get_user(request)
+    link = Link.objects.select_related("user", "connector").filter(pk=session.get(_LINK)).first()
+    if (
+        link is None
+        or not may_enter(link)
+        or str(link.user_id) != session.get(auth.SESSION_KEY)
+        or not constant_time_compare(
+            session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
+        )
+    ):
+        session.flush()
+        return AnonymousUser()
+    link.user.backend = BACKEND
+    return link.user
+
+
+class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: user_of(request))

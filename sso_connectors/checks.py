@@ -1,0 +1,63 @@
+"""System checks: what an operator may have set wrongly, said before the first login."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from . import addresses
+
+
+@register()
+def public_base_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.E001: every address that we give out starts with this one, cookies live on its host."""
+    parts = urlsplit(settings.PUBLIC_BASE_URL)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        return [
+            Error(
+                f"PUBLIC_BASE_URL is {settings.PUBLIC_BASE_URL!r}, which is not a plain origin.",
+                hint="Set it to scheme and host alone, like https://maker.company.example.",
+                id="sso.E001",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
+def https_in_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.W001: without https, session cookies travel in the clear."""
+    if addresses.is_https():
+        return []
+    return [
+        Warning(
+            "PUBLIC_BASE_URL is not https; session cookies would travel in the clear.",
+            id="sso.W001",
+        )
+    ]
+
+
+@register()
+def trusted_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.E002: an entry that is no network would silently trust nobody, or the wrong one."""
+    wrong = [entry for entry in settings.TRUSTED_PROXIES if not _is_network(entry)]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"TRUSTED_PROXIES has {', '.join(wrong)}, which is no address, network or the word unix.",
+            hint="List addresses or networks, like 10.0.0.5,10.1.0.0/16; unix for a local socket.",
+            id="sso.E002",
+        )
+    ]
+
+
+def _is_network(entry: str) -> bool:
+    if entry == "unix":
+        return True
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""Who gets in: the only rule, in one place."""
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from users.usernames import normalise_username
+
+from .attempts import Checks
+from .errors import NotAdmitted
+from .identity import Identity
+from .models import Connector, Link
+
+
+def may_enter(link: Link) -> bool:
+    """Whether a link, with its user and connector, lets the user in now.
+
+    Staff get in only where a superuser lets this connector vouch for staff: otherwise whoever runs a
+    customer's identity provider could name their way into the Maker.
+    """
+    user, connector = link.user, link.connector
+    staff = user.is_staff or user.is_superuser
+    return user.is_active and connector.enabled and (connector.staff_may_sign_in or not staff)
+
+
+def linked_user(connector: Connector, identity: Identity, checks: Checks) -> Link:
+    """Return the link that admits `identity` through `connector`, with its user.
+
+    The user is active, linked to this very connector, and the identity provider calls them by their
+    username in any letter case. The subject of the first sign-in is remembered; another one later is
+    refused, since an address may be given to another person.
+
+    Raises NotAdmitted, the same for each cause; `checks` tells the administrator which.
+    """
+    try:
+        username = normalise_username(identity.username)
+    except ValidationError as error:
+        checks.record("username", False, expected="an e-mail address", received=identity.username)
+        raise NotAdmitted("The identity provider's username is not an e-mail address.") from error
+    link = (
+        Link.objects.select_related("user", "connector")
+        .filter(connector=connector, user__username=username)
+        .first()
+    )
+    if not checks.record(
+        "linked user",
+        link is not None and may_enter(link),
+        expected="an active user linked to this connector, and no staff unless it may sign staff in",
+        received=f"{username}: {_describe(link)}",
+    ):
+        raise NotAdmitted(f"{username}: {_describe(link)}.")
+    assert link is not None  # noqa: S101 - the check above has it
+    if not _same_person(link, identity.subject, checks):
+        raise NotAdmitted("The identity provider's name for this person is not the one remembered.")
+    return link
+
+
+def _describe(link: Link | None) -> str:
+    if link is None:
+        return "no such user, or not linked to this connector"
+    if not link.user.is_active:
+        return "the user is inactive"
+    if not link.connector.enabled:
+        return "the connector is disabled"
+    staff = link.user.is_staff or link.user.is_superuser
+    return "staff" if staff and not link.connector.staff_may_sign_in else "linked"
+
+
+def _same_person(link: Link, subject: str, checks: Checks) -> bool:
+    """Compare with the subject on the link, remembering the first; what happened is recorded."""
+    passed = True
+    note = subject or "none sent (noted)"
+    if subject and link.subject is None:
+        try:
+            with transaction.atomic():
+                # Two first sign-ins at once: the condition lets one of them name the person.
+                Link.objects.filter(pk=link.pk, subject=None).update(subject=subject)
+        except IntegrityError:  # another link of this connector has it
+            return checks.record(
+                "subject",
+                False,
+                expected="a subject that no other user of this connector has",
+                received=subject,
+            )
+        link.refresh_from_db(fields=["subject"])
+    if subject:
+        passed = subject == link.subject
+    return checks.record(
+        "subject", passed, expected=link.subject or "not known yet", received=note
+    )
+
+
+def note_sign_in(link: Link) -> None:
+    Link.objects.filter(pk=link.pk).update(last_sign_in_at=timezone.now())

@@ -1,0 +1,177 @@
+"""The whole story of a login, from the login address to the session, readable top to bottom.
+
+    begin_login()     login address -> pending login -> the identity provider
+    receive_answer()  its POST, in which the browser sends no cookies -> verified, kept, one handle
+    complete_login()  the handle, with the browser's cookie -> linked_user() -> session
+
+Whatever ends a login raises a LoginError, whose `attempt` keeps the whole reason.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from django.core import signing
+from django.db.models.functions import Lower
+from django.http import HttpRequest
+
+from . import addresses
+from .attempts import Attempt, Checks
+from .backends import start_session
+from .errors import (
+    AlreadyUsed,
+    BadMessage,
+    ConnectorNotReady,
+    LoginError,
+    NoSuchLogin,
+    ResponseRefused,
+    UnknownConnector,
+    UnsolicitedAgain,
+)
+from .links import linked_user, note_sign_in
+from .models import Connector, State
+from .pending import HANDLE_LIFETIME, PendingLogin, PendingState
+from .protocols import PROTOCOLS, Answer, Departure
+from .throttle import brake
+
+_UNSOLICITED_SALT = "sso_connectors.unsolicited"
+
+
+def begin_login(request: HttpRequest, *, reference: str, next_path: str, browser: str) -> Departure:
+    """Start a login of `browser` through the connector of that reference; return where to go.
+
+    Raises TooManyStarts, UnknownConnector or ConnectorNotReady.
+    """
+    brake(request, what="start")
+    attempt = Attempt(connector_reference=reference[:100])
+    with _recording(attempt):
+        connector = _connector(reference)
+        attempt.connector, attempt.connector_reference = connector, connector.reference
+        if connector.state != State.READY:
+            raise ConnectorNotReady(f"The connector is {connector.state.label}.")
+    return _depart(connector, attempt, browser=browser, next=addresses.safe_next(next_path))
+
+
+def receive_answer(request: HttpRequest) -> dict[str, str]:
+    """Verify what an identity provider posted; return the query of the GET that goes on from here.
+
+    No cookie is read or set: this POST comes from another site, without our cookies, and one set now
+    would replace that of somebody who is signed in.
+    """
+    brake(request, what="answer")
+    with _recording(Attempt()) as record:
+        answer = _read(request)
+        pending = answer.find_pending()
+        if pending is None:
+            return _answers_nothing(answer)
+        record.attempt = pending.attempt
+        if pending.state != PendingState.BEGUN:
+            raise AlreadyUsed("An answer to this request has been taken already.")
+        identity = answer.complete(pending, record.checks)
+        handle = pending.answer_with(identity, record.checks)
+        if handle is None:
+            raise AlreadyUsed("Another answer to this request was faster.")
+    return {"handle": handle}
+
+
+def complete_login(request: HttpRequest, *, handle: str, browser: str | None) -> str:
+    """Claim the answered login of this browser, and start its session; return where to go.
+
+    What may have changed since the answer was verified is checked again. Raises LoginError.
+    """
+    pending = PendingLogin.claim(handle=handle, browser=browser) if browser else None
+    with _recording(pending.attempt if pending else Attempt()) as record:
+        if pending is None:
+            raise NoSuchLogin("It has been used, has expired, or began in another browser.")
+        record.checks = pending.checks
+        connector, identity = pending.connector, pending.proved
+        if connector.state != State.READY:
+            raise ConnectorNotReady(f"The connector is {connector.state.label} by now.")
+        if not PROTOCOLS[connector.type].still_trusts(connector, identity):
+            raise ResponseRefused("The connector no longer trusts the key that signed the answer.")
+        link = linked_user(connector, identity, record.checks)
+    start_session(request, link, identity)
+    record.attempt.succeed(link.user, record.checks)
+    note_sign_in(link)
+    return addresses.safe_next(pending.next) or "/"
+
+
+def begin_again(request: HttpRequest, *, token: str, browser: str) -> Departure | list[Connector]:
+    """After a verified answer to nothing that we asked: ask, at the connector that it came from.
+
+    Where several connectors trust its key, return them, for the person to choose. Once per browser
+    and connector in two minutes, so that an identity provider that never answers *our* requests
+    can't send the browser in circles. Raises LoginError.
+    """
+    brake(request, what="start")
+    attempt = Attempt()
+    with _recording(attempt):
+        try:
+            keys = signing.loads(token, salt=_UNSOLICITED_SALT, max_age=HANDLE_LIFETIME)
+        except signing.BadSignature as error:
+            raise NoSuchLogin("The answer that led here is too old.") from error
+        connectors = list(Connector.objects.filter(pk__in=keys, enabled=True))
+        if not connectors:
+            raise ConnectorNotReady("The connector is disabled by now.")
+        if len(connectors) > 1:
+            return connectors
+        (connector,) = connectors
+        attempt.connector, attempt.connector_reference = connector, connector.reference
+        if PendingLogin.began_unsolicited(browser=browser, connector_id=connector.pk):
+            raise UnsolicitedAgain(
+                "The identity provider answers without naming our request (InResponseTo). "
+                "Let it answer the request it gets, or let people start at the login address."
+            )
+    return _depart(connector, attempt, browser=browser, unsolicited=True)
+
+
+def _connector(reference: str) -> Connector:
+    connector = (
+        Connector.objects.alias(lower=Lower("reference")).filter(lower=reference.lower()).first()
+    )
+    if connector is None:
+        raise UnknownConnector("No connector has this reference.")
+    return connector
+
+
+def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: object) -> Departure:
+    attempt.save()
+    pending = PendingLogin.begin(browser=browser, connector=connector, attempt=attempt, **fields)
+    return PROTOCOLS[connector.type].begin(connector, pending)
+
+
+def _read(request: HttpRequest) -> Answer:
+    for protocol in PROTOCOLS.values():
+        answer = protocol.receive(request)
+        if answer is not None:
+            return answer
+    raise BadMessage("This is not an answer of an identity provider.")
+
+
+def _answers_nothing(answer: Answer) -> dict[str, str]:
+    """A tile on the identity provider's dashboard, or a sign-in page left open overnight."""
+    keys = [connector.pk for connector in answer.meant_for()]
+    return {"unsolicited": signing.dumps(keys, salt=_UNSOLICITED_SALT)}
+
+
+@dataclass
+class _Record:
+    attempt: Attempt
+    checks: Checks = field(default_factory=Checks)
+
+
+@contextmanager
+def _recording(attempt: Attempt) -> Iterator[_Record]:
+    """Keep on the attempt why a login ends, and tell the error which attempt that is."""
+    record = _Record(attempt)
+    try:
+        yield record
+    except LoginError as error:
+        record.attempt.fail(error, record.checks)
+        error.attempt_code = record.attempt.code
+        raise
+
+
+def callback_address(query: dict[str, str]) -> str:
+    return f"{addresses.reply_url()}?{urlencode(query)}"

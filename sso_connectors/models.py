@@ -1,0 +1,352 @@
+"""Connectors, and the links that tie users to them. The rules stand in the database first."""
+
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from . import addresses
+from .attempts import Attempt
+from .certificates import (
+    PRIVATE_KEY,
+    SigningCertificate,
+    load_certificates,
+    normalise_certificates,
+)
+from .pending import PendingLogin
+
+__all__ = ["Attempt", "Connector", "Link", "PendingLogin"]
+
+REFERENCE_PATTERN: Final = r"^[A-Za-z0-9_.+@-]*[A-Za-z0-9][A-Za-z0-9_.+@-]*\Z"
+
+
+class ConnectorType(models.TextChoices):
+    SAML2 = "saml2", _("SAML v2")
+    OAUTH2 = "oauth2", _("OAUTH 2")
+
+
+class IdentifierFormat(models.TextChoices):
+    """What an AuthnRequest asks for (saml-core-2.0 section 8.3). Transient can't name a user."""
+
+    EMAIL = "emailAddress", "emailAddress"
+    PERSISTENT = "persistent", "persistent"
+    UNSPECIFIED = "unspecified", "unspecified"
+    WINDOWS = "windowsDomainQualifiedName", "windowsDomainQualifiedName"
+    NONE = "none", _("none (ask for none)")
+
+
+class Binding(models.TextChoices):
+    REDIRECT = "redirect", "HTTP-Redirect"
+    POST = "post", "HTTP-POST"
+
+
+class AuthenticationMethod(models.TextChoices):
+    HUBSPOT = "hubspot", "HubSpot"
+    SALESFORCE = "salesforce", "Salesforce"
+    ZOHO_CRM = "zoho_crm", "Zoho CRM"
+    ZENDESK = "zendesk", "Zendesk Support"
+    GOOGLE = "google", "Google"
+    ENTRA = "entra", "Microsoft Entra ID"
+    OKTA = "okta", "Okta"
+    SLACK = "slack", "Slack"
+    GITHUB = "github", "GitHub"
+    GITLAB = "gitlab", "GitLab"
+    LINKEDIN = "linkedin", "LinkedIn"
+    OIDC = "oidc", _("generic OpenID Connect")
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", _("draft")
+    DISABLED = "disabled", _("disabled")
+    READY = "ready", _("ready")
+
+
+SAML_REQUIRED: Final = ("issuer_url", "endpoint", "identifier_format", "certificates")
+# What decides who can get in: to change one of these takes a permission of its own.
+TRUST_FIELDS: Final = (
+    "type",
+    "issuer_url",
+    "endpoint",
+    "identifier_format",
+    "certificates",
+    "binding",
+    "username_attribute",
+    "force_authn",
+    "enabled",
+    "authentication_method",
+)
+# A connector without its means of verification accepts anybody's word, so it is never complete.
+COMPLETE: Final = Q(type=ConnectorType.SAML2) & ~Q(issuer_url="") & ~Q(endpoint="") & ~Q(
+    identifier_format=""
+) & Q(certificates__contains="-----BEGIN CERTIFICATE-----")
+
+
+def _refuse_control_characters(text: str) -> None:
+    if not text.isprintable():
+        raise ValidationError(_("There is a line break or a control character in this."))
+
+
+class Connector(models.Model):
+    """One way to sign in. See docs/architecture.md for what decides its state."""
+
+    name = models.CharField(_("name"), max_length=100)
+    reference = models.CharField(
+        _("reference"),
+        max_length=100,
+        validators=[
+            RegexValidator(
+                REFERENCE_PATTERN,
+                _(
+                    "“%(value)s” won't do: a reference has letters, digits and _ . + - @ only, "
+                    "with at least one letter or digit."
+                ),
+            )
+        ],
+        help_text=_("Stands in the login address; a shared address works as long as this stays."),
+    )
+    type = models.CharField(
+        _("type"), max_length=10, choices=ConnectorType, default=ConnectorType.SAML2
+    )
+    enabled = models.BooleanField(
+        _("enabled"), default=False, help_text=_("Agents can sign in through it.")
+    )
+    authentication_method = models.CharField(
+        _("authentication method"), max_length=20, choices=AuthenticationMethod, blank=True
+    )
+    issuer_url = models.CharField(
+        _("issuer URL"),
+        max_length=1024,
+        blank=True,
+        validators=[_refuse_control_characters],
+        help_text=_("What the identity provider calls itself: its entity ID, to the letter."),
+    )
+    endpoint = models.CharField(
+        _("endpoint"),
+        max_length=2048,
+        blank=True,
+        validators=[addresses.validate_endpoint],
+        help_text=_("Where browsers are sent to sign in: the identity provider's single sign-on URL."),
+    )
+    identifier_format = models.CharField(
+        _("SAML identifier format"),
+        max_length=30,
+        choices=IdentifierFormat,
+        default=IdentifierFormat.EMAIL,
+        blank=True,
+        help_text=_("What we ask the identity provider to call the person by."),
+    )
+    certificates = models.TextField(
+        _("certificate"),
+        blank=True,
+        help_text=_(
+            "The identity provider's signing certificate, from -----BEGIN CERTIFICATE----- to "
+            "-----END CERTIFICATE-----. Several during a roll-over; a whole metadata file will do."
+        ),
+    )
+    binding = models.CharField(
+        _("request binding"),
+        max_length=10,
+        choices=Binding,
+        default=Binding.REDIRECT,
+        help_text=_("How our request travels to the endpoint."),
+    )
+    username_attribute = models.CharField(
+        _("username attribute"),
+        max_length=255,
+        blank=True,
+        validators=[_refuse_control_characters],
+        help_text=_(
+            "The attribute that holds the person's e-mail address. Empty: the identifier, where that "
+            "is an e-mail address, else the usual attributes."
+        ),
+    )
+    force_authn = models.BooleanField(
+        _("ask for the password again"),
+        default=False,
+        help_text=_("For shared PCs: the identity provider asks each time, whoever sat there before."),
+    )
+    contact = models.EmailField(
+        _("contact"),
+        blank=True,
+        help_text=_("Whom an agent asks when signing in fails, and whom a certificate's end concerns."),
+    )
+    staff_may_sign_in = models.BooleanField(
+        _("staff may sign in"),
+        default=False,
+        help_text=_("Whoever runs this identity provider can then enter the Maker as your staff."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("SSO connector")
+        verbose_name_plural = _("SSO connectors")
+        ordering: ClassVar = ["name", "pk"]
+        permissions: ClassVar = [
+            ("change_trust", _("Can create and enable SSO connectors and change what they trust")),
+        ]
+        indexes: ClassVar = [models.Index(fields=["issuer_url"], name="connector_issuer_url")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("reference"),
+                name="connector_reference_unique",
+                violation_error_message=_("Another connector has this reference; case makes no difference."),
+            ),
+            models.CheckConstraint(
+                name="connector_reference_characters",
+                condition=Q(reference__regex=REFERENCE_PATTERN),
+            ),
+            models.CheckConstraint(
+                name="connector_reference_not_reserved",
+                condition=~Q(reference__iexact="callback"),
+                violation_error_message=_(
+                    "“callback” is taken: the reply URL has that place. Choose another reference."
+                ),
+            ),
+            models.CheckConstraint(
+                name="connector_name_not_empty", condition=~Q(name=""),
+                violation_error_message=_("A connector needs a name."),
+            ),
+            models.CheckConstraint(
+                name="connector_known_type", condition=Q(type__in=ConnectorType.values)
+            ),
+            models.CheckConstraint(
+                name="connector_known_identifier_format",
+                condition=Q(identifier_format__in=["", *IdentifierFormat.values]),
+            ),
+            models.CheckConstraint(
+                name="connector_known_binding", condition=Q(binding__in=Binding.values)
+            ),
+            models.CheckConstraint(
+                name="connector_endpoint_scheme",
+                condition=Q(endpoint="")
+                | Q(endpoint__startswith="https://")
+                | Q(endpoint__startswith="http://"),
+            ),
+            models.CheckConstraint(
+                name="connector_never_keeps_private_key",
+                condition=~Q(certificates__contains="PRIVATE KEY"),
+            ),
+            models.CheckConstraint(
+                name="connector_enabled_is_complete",
+                condition=Q(enabled=False) | COMPLETE,
+                violation_error_message=_(
+                    "Something required is missing, so the connector can't be enabled. Save it as a draft."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Also even out what people paste around an address, and read the certificates."""
+        skip = set(exclude or ())
+        for field in ("name", "reference", "issuer_url", "endpoint", "username_attribute"):
+            setattr(self, field, getattr(self, field).strip())
+        errors: dict[str, Any] = {}
+        for field in ("name", "reference", "issuer_url", "endpoint", "username_attribute", "contact"):
+            if "PRIVATE KEY" in getattr(self, field):
+                setattr(self, field, "")
+                errors[field] = ValidationError(
+                    _("This holds a private key. It was not kept; consider it exposed."),
+                    code=PRIVATE_KEY,
+                )
+        if "certificates" not in skip and self.certificates.strip():
+            try:
+                self.certificates = normalise_certificates(self.certificates)
+            except ValidationError as error:
+                self.certificates = ""
+                errors["certificates"] = error
+        try:
+            super().clean_fields(exclude=skip | set(errors))
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.enabled:
+            return
+        missing = self.missing()
+        if self.type == ConnectorType.OAUTH2:
+            raise ValidationError(
+                {"enabled": _("OAUTH 2 connectors can only be drafts in this version.")},
+                code="not_available",
+            )
+        if missing:
+            raise ValidationError(
+                {
+                    field: ValidationError(
+                        _("This is needed before the connector can be enabled."), code="required"
+                    )
+                    for field in missing
+                }
+            )
+
+    def missing(self) -> list[str]:
+        """The required fields of this type that are still empty."""
+        if self.type != ConnectorType.SAML2:
+            return [] if self.authentication_method else ["authentication_method"]
+        return [field for field in SAML_REQUIRED if not getattr(self, field)]
+
+    @property
+    def state(self) -> State:
+        if self.type != ConnectorType.SAML2 or self.missing():
+            return State.DRAFT
+        return State.READY if self.enabled else State.DISABLED
+
+    @property
+    def signing_certificates(self) -> tuple[SigningCertificate, ...]:
+        return load_certificates(self.certificates)
+
+    @property
+    def login_address(self) -> str:
+        return addresses.login_address(self.reference)
+
+    @property
+    def is_expiring(self) -> bool:
+        return any(item.is_expiring for item in self.signing_certificates)
+
+
+class Link(models.Model):
+    """A user's tie to a connector: the permission to sign in through it."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links", verbose_name=_("user")
+    )
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="links", verbose_name=_("SSO connector")
+    )
+    subject = models.CharField(
+        _("subject"),
+        max_length=512,
+        null=True,  # noqa: DJ001 - the unique constraint must not see the unknown ones as equal
+        blank=True,
+        editable=False,
+        help_text=_("What the identity provider calls this person for good, from the first sign-in."),
+    )
+    created_at = models.DateTimeField(_("linked"), auto_now_add=True)
+    last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("link")
+        verbose_name_plural = _("links")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "connector"],
+                name="link_once",
+                violation_error_message=_("The user is linked to this connector already."),
+            ),
+            models.UniqueConstraint(fields=["connector", "subject"], name="link_subject_once"),
+            models.CheckConstraint(name="link_subject_not_empty", condition=~Q(subject="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} – {self.connector}"

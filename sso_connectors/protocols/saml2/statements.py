@@ -1,0 +1,138 @@
+"""What an assertion says about the person: identifier, attributes, and which of them is the username."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from django.core.exceptions import ValidationError
+from lxml import etree
+
+from users.usernames import normalise_username
+
+from ...attempts import Checks
+from .signature import SAML
+
+MAX_SUBJECT: Final = 512
+PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+_TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+_UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+_CLAIMS: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
+OBJECT_IDENTIFIER: Final = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+USERNAME_ATTRIBUTES: Final = (
+    "email",
+    "mail",
+    "urn:oid:0.9.2342.19200300.100.1.3",
+    f"{_CLAIMS}/emailaddress",
+    f"{_CLAIMS}/name",
+    f"{_CLAIMS}/upn",
+    "User.email",
+)
+# xs:dateTime as saml-core-2.0 section 1.3.3 wants it; Microsoft writes seven decimals.
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+
+Attributes = Mapping[str, Sequence[str]]
+
+
+def text_of(element: etree._Element | None) -> str:
+    """The whole text of an element, "" without one; never cut at a child."""
+    return "" if element is None else "".join(element.itertext()).strip()
+
+
+def instant(written: str | None) -> datetime | None:
+    """Parse xs:dateTime; without a zone it is UTC. None for anything else."""
+    if written is None or not _DATE_TIME.fullmatch(written):
+        return None
+    try:
+        when = datetime.fromisoformat(written)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def name_id_of(assertion: etree._Element, checks: Checks) -> tuple[str, str]:
+    """The subject's NameID and its format ("" where there is none); more than one is a failed check."""
+    subjects = assertion.findall(f"{SAML}Subject")
+    found = assertion.findall(f"{SAML}Subject/{SAML}NameID")
+    encrypted = assertion.find(f"{SAML}Subject/{SAML}EncryptedID") is not None
+    checks.record(
+        "identifier",
+        len(subjects) == 1 and len(found) <= 1 and not encrypted and not any(map(len, found)),
+        expected="one subject with a plain NameID",
+        received="an encrypted one" if encrypted else f"{len(subjects)} / {len(found)}",
+    )
+    if not found:
+        return "", ""
+    return text_of(found[0]), found[0].get("Format", _UNSPECIFIED)
+
+
+def attributes_of(assertion: etree._Element) -> Attributes:
+    """Attribute values by Name; values with elements in them, and empty ones, are left out."""
+    attributes: dict[str, list[str]] = {}
+    for attribute in assertion.iterfind(f"{SAML}AttributeStatement/{SAML}Attribute"):
+        values = attributes.setdefault(attribute.get("Name", ""), [])
+        for value in attribute.iterfind(f"{SAML}AttributeValue"):
+            text = "" if len(value) else text_of(value)
+            if text and text not in values:
+                values.append(text)
+    return attributes
+
+
+def username_of(
+    name_id: str, name_id_format: str, attributes: Attributes, wanted: str, checks: Checks
+) -> str:
+    """The e-mail address that names the person; "" with a failed check where there is none.
+
+    `wanted` is the attribute that the connector names. Without it the NameID counts where it is an
+    e-mail address, and else the usual attributes. A persistent or transient NameID is opaque, so
+    there the attributes come first.
+    """
+    if wanted:
+        values = attributes.get(wanted, [])
+        shown = ", ".join(values) or f"no such attribute; sent are: {', '.join(attributes) or 'none'}"
+        checks.record(
+            "username",
+            len(values) == 1,
+            expected=f"one value of the attribute {wanted}",
+            received=shown,
+        )
+        return values[0] if len(values) == 1 else ""
+    candidates = [[name_id], *(attributes.get(name, []) for name in USERNAME_ATTRIBUTES)]
+    if name_id_format in {PERSISTENT, _TRANSIENT}:
+        candidates.append(candidates.pop(0))
+    for values in candidates:
+        if len(values) == 1 and _is_address(values[0]):
+            checks.record("username", True, expected="an e-mail address", received=values[0])
+            return values[0]
+    checks.record(
+        "username",
+        False,
+        expected="an e-mail address in the identifier or in one of the usual attributes",
+        received=f"identifier {name_id or 'none'}; attributes {', '.join(attributes) or 'none'}",
+    )
+    return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        normalise_username(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def subject_of(name_id: str, name_id_format: str, attributes: Attributes, checks: Checks) -> str:
+    """What the identity provider calls the person for good: Entra's object id, or a persistent NameID.
+
+    "" where it says nothing of the kind, or something that we could not keep whole.
+    """
+    object_ids = attributes.get(OBJECT_IDENTIFIER, [])
+    subject = name_id if name_id_format == PERSISTENT else ""
+    if len(object_ids) == 1:
+        subject = object_ids[0]
+    if len(subject) > MAX_SUBJECT:
+        checks.record(
+            "subject", False, expected=f"at most {MAX_SUBJECT} characters", received=len(subject)
+        )
+        return ""
+    return subject

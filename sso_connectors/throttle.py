@@ -1,0 +1,29 @@
+"""A brake on starting logins without end; wide, since hundreds of agents share one address."""
+
+import logging
+import time
+from typing import Final
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from redis.exceptions import RedisError
+
+from .errors import TooManyStarts
+
+logger = logging.getLogger(__name__)
+
+PER_MINUTE: Final = 1200
+
+
+def brake(request: HttpRequest, *, what: str) -> None:
+    """Count one `what` of the client's address; raises TooManyStarts beyond PER_MINUTE."""
+    key = f"sso:{what}:{int(time.time() // 60)}:{request.META.get('REMOTE_ADDR', '')}"
+    try:
+        cache.add(key, 0, timeout=120)
+        count = cache.incr(key)
+    except (RedisError, OSError, ValueError):
+        # Agents go on signing in while the cache is away; /healthz says that it is.
+        logger.warning("The cache did not answer; starts are not counted.")
+        return
+    if count > PER_MINUTE:
+        raise TooManyStarts(f"More than {PER_MINUTE} in a minute from one address.")

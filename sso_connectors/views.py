@@ -1,0 +1,100 @@
+"""The addresses that agents' browsers meet: a few lines each, the story is in login.py."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from . import addresses, browser, login
+from .attempts import Attempt
+from .errors import STATUSES, LoginError, NoSuchLogin
+from .protocols import Departure
+
+
+@require_safe
+def login_address(request: HttpRequest, reference: str) -> HttpResponse:
+    """Where an agent starts. Link checkers (HEAD) and prefetching browsers start nothing."""
+    if request.method == "HEAD":
+        return HttpResponse()
+    if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
+        return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
+    if not addresses.is_base_host(request.get_host()):
+        # The browser's cookie must be on the host that the identity provider answers to.
+        return HttpResponseRedirect(f"{addresses.base_url()}{request.get_full_path()}")
+    secret = browser.browser_of(request) or browser.new_browser()
+    try:
+        departure = login.begin_login(
+            request, reference=reference, next_path=request.GET.get("next", ""), browser=secret
+        )
+    except LoginError as error:
+        return _failure(request, error.attempt_code, error.status)
+    return _depart(request, departure, secret)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def callback(request: HttpRequest) -> HttpResponse:
+    """The reply URL. A POST from an identity provider goes on as a GET, which carries our cookie."""
+    if request.method == "POST":
+        try:
+            query = login.receive_answer(request)
+        except LoginError as error:
+            if not error.attempt_code:
+                return _failure(request, "", error.status)
+            query = {"failed": error.attempt_code}
+        return HttpResponseRedirect(login.callback_address(query), status=HTTPStatus.SEE_OTHER)
+    if request.method == "HEAD":
+        return HttpResponse()
+    if "failed" in request.GET:
+        return _failed(request, request.GET["failed"])
+    try:
+        if "unsolicited" in request.GET:
+            return _begin_again(request, request.GET["unsolicited"])
+        target = login.complete_login(
+            request, handle=request.GET.get("handle", ""), browser=browser.browser_of(request)
+        )
+    except LoginError as error:
+        return _failure(request, error.attempt_code, error.status)
+    return HttpResponseRedirect(target)
+
+
+def _begin_again(request: HttpRequest, token: str) -> HttpResponse:
+    secret = browser.browser_of(request) or browser.new_browser()
+    onward = login.begin_again(request, token=token, browser=secret)
+    if isinstance(onward, Departure):
+        return _depart(request, onward, secret)
+    return render(request, "sso_connectors/choose.html", {"connectors": onward})
+
+
+def _depart(request: HttpRequest, departure: Departure, secret: str) -> HttpResponse:
+    response: HttpResponse
+    if departure.fields:
+        response = render(request, "sso_connectors/post.html", {"departure": departure})
+        # Nothing else of ours may post to another site.
+        response._csp_replace = {"form-action": [addresses.origin(departure.url)]}  # type: ignore[attr-defined]
+    else:
+        response = HttpResponseRedirect(departure.url)
+    browser.remember(response, secret)
+    return response
+
+
+def _failed(request: HttpRequest, code: str) -> HttpResponse:
+    """The page for an answer that was refused while we could not see the browser's cookies."""
+    attempt = Attempt.objects.filter(code=code).exclude(cause="").first()
+    if attempt is None:
+        return _failure(request, "", NoSuchLogin.status)
+    return _failure(request, attempt.code, STATUSES[attempt.cause])
+
+
+def _failure(request: HttpRequest, code: str, status: HTTPStatus) -> HttpResponse:
+    """One page for every cause, so that it tells nobody whom we know."""
+    attempt = Attempt.objects.select_related("connector").filter(code=code).first() if code else None
+    connector = attempt.connector if attempt else None
+    return render(
+        request,
+        "sso_connectors/failure.html",
+        {"code": code, "status": status, "connector": connector},
+        status=status,
+    )
