@@ -44,7 +44,7 @@ PRODUCTION := SECRET_KEY=only-for-this-check-k3Jx9QvT2mZr7Lw5Yb8Nc4Hd6Gf1Ps0A \
 check: $(DEVELOPMENT)  ## Check style, types, imports, templates, migrations and deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@echo "mypy"; $(PRODUCTION) $(BIN)/mypy .
+	@echo "mypy"; $(PRODUCTION) $(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --check templates
 	$(BIN)/djlint --lint templates

@@ -48,7 +48,7 @@ def _database() -> bool:
 def _cache() -> bool:
     try:
         cache.set("healthz", "ok", timeout=10)
-        return cache.get("healthz") == "ok"
+        return bool(cache.get("healthz") == "ok")
     except (RedisError, OSError):
         return False
 

@@ -7,8 +7,11 @@ address, say) is derived, and no setting can switch a check off.
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
+
+django_stubs_ext.monkeypatch()  # so that ModelAdmin[Connector] and the like can be written
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -199,9 +202,10 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # At DEBUG these two write whole assertions, whatever level the rest is set to.
+        # At DEBUG the first two write whole assertions, whatever level the rest is set to.
         "signxml": {"level": "WARNING"},
         "saml2": {"level": "WARNING"},
+        "xmlschema": {"level": "WARNING"},
         # Its lines hold usernames, which are e-mail addresses.
         "axes": {"level": "ERROR"},
     },

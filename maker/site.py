@@ -22,9 +22,7 @@ class MakerSite(admin.AdminSite):
     def site_title(self) -> str:  # type: ignore[override]
         return f"Maker · {settings.PRODUCT_NAME}"
 
-    def admin_view(
-        self, view: Callable[..., Any], cacheable: bool = False
-    ) -> Callable[..., HttpResponse]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Also lead whoever came with a one-time password to choosing their own."""
         guarded = super().admin_view(view, cacheable)
 
@@ -36,6 +34,7 @@ class MakerSite(admin.AdminSite):
                 and (match is None or match.url_name not in PASSWORD_VIEWS)
             ):
                 return HttpResponseRedirect(reverse("admin:password_change"))
-            return guarded(request, *args, **kwargs)
+            response: HttpResponse = guarded(request, *args, **kwargs)
+            return response
 
         return inner

@@ -97,7 +97,9 @@ def validate_endpoint(url: str) -> None:
         well_formed = False
     if not well_formed:
         raise ValidationError(
-            _("This is not a web address that a browser could open: %(url)s. It looks like %(example)s."),
+            _(
+                "This is not a web address that a browser could open: %(url)s. It looks like %(example)s."
+            ),
             code="endpoint",
             params={"url": url[:200], "example": "https://idp.company.example/saml/sso"},
         )
@@ -106,7 +108,9 @@ def validate_endpoint(url: str) -> None:
     if parts.scheme == "http" and is_loopback(host) and is_loopback(base_host()):
         return
     raise ValidationError(
-        _("The address starts with “%(scheme)s://”; it must start with “https://”, since sign-in goes there."),
+        _(
+            "The address starts with “%(scheme)s://”; it must start with “https://”, since sign-in goes there."
+        ),
         code="endpoint_scheme",
         params={"scheme": parts.scheme},
     )

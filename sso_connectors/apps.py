@@ -7,4 +7,4 @@ class SsoConnectorsConfig(AppConfig):
     verbose_name = _("Single sign-on")
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401, PLC0415 - registers the system checks
+        from . import checks  # noqa: F401 - registers the system checks

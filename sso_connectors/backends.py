@@ -1,11 +1,13 @@
 """Sessions that came through a connector live no longer than the link that admitted them."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib import auth
 from django.contrib.auth.backends import BaseBackend
-from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthenticationMiddleware
+from django.contrib.auth.middleware import (
+    AuthenticationMiddleware as DjangoAuthenticationMiddleware,
+)
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils import timezone
@@ -52,7 +54,7 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     session = request.session
     if session.get(auth.BACKEND_SESSION_KEY) != BACKEND:
         return auth.get_user(request)
-    link = Link.objects.select_related("user", "connector").filter(pk=session.get(_LINK)).first()
+    link = Link.objects.select_related("user", "connector").filter(pk=session.get(_LINK, 0)).first()
     if (
         link is None
         or not may_enter(link)
@@ -70,4 +72,4 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
 class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
-        request.user = SimpleLazyObject(lambda: user_of(request))
+        request.user = cast(User, SimpleLazyObject(lambda: user_of(request)))

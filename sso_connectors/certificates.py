@@ -86,12 +86,12 @@ def normalise_certificates(pasted: str) -> str:
     return "".join(item.pem for item in found.values())
 
 
-def _error(seen: str, **params: object) -> ValidationError:
+def _error(sentence: str, **params: object) -> ValidationError:
     wanted = _(
         "Wanted is the identity provider's own signing certificate, from "
         "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
     )
-    return ValidationError(f"{seen} {wanted}", code="certificate", params=params)
+    return ValidationError(f"{sentence} {wanted}", code="certificate", params=params)
 
 
 def _private_key() -> ValidationError:
@@ -131,7 +131,9 @@ def _bodies_of_metadata(text: str) -> list[str]:
     try:
         root = safe_xml.parse(text.encode(), max_bytes=4 * MAX_PASTE, comments=True)
     except safe_xml.UnsafeXml as error:
-        raise _error(_("This looks like XML, but can't be read: %(why)s"), why=str(error)) from error
+        raise _error(
+            _("This looks like XML, but can't be read: %(why)s"), why=str(error)
+        ) from error
     providers = list(root.iter(f"{_MD}IDPSSODescriptor"))
     if root.tag == _X509_CERTIFICATE:
         return [root.text or ""]
@@ -148,7 +150,9 @@ def _bodies_of_metadata(text: str) -> list[str]:
     ]
     if not bodies:
         if next(root.iter(f"{_MD}SPSSODescriptor"), None) is not None:
-            raise _error(_("This is the metadata of a service provider, not of an identity provider."))
+            raise _error(
+                _("This is the metadata of a service provider, not of an identity provider.")
+            )
         raise _error(_("This XML holds no signing certificate of an identity provider."))
     return bodies
 

@@ -88,4 +88,6 @@ class NotAdmitted(LoginError):
     code = "not_admitted"
 
 
-STATUSES: Mapping[str, HTTPStatus] = {kind.code: kind.status for kind in LoginError.__subclasses__()}
+STATUSES: Mapping[str, HTTPStatus] = {
+    kind.code: kind.status for kind in LoginError.__subclasses__()
+}

@@ -85,9 +85,7 @@ def _same_person(link: Link, subject: str, checks: Checks) -> bool:
         link.refresh_from_db(fields=["subject"])
     if subject:
         passed = subject == link.subject
-    return checks.record(
-        "subject", passed, expected=link.subject or "not known yet", received=note
-    )
+    return checks.record("subject", passed, expected=link.subject or "not known yet", received=note)
 
 
 def note_sign_in(link: Link) -> None:

@@ -33,7 +33,7 @@ from .links import linked_user, note_sign_in
 from .models import Connector, State
 from .pending import HANDLE_LIFETIME, PendingLogin, PendingState
 from .protocols import PROTOCOLS, Answer, Departure
-from .throttle import brake
+from .throttle import brake, due
 
 _UNSOLICITED_SALT = "sso_connectors.unsolicited"
 
@@ -136,6 +136,8 @@ def _connector(reference: str) -> Connector:
 
 
 def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: object) -> Departure:
+    if due("clear-expired", every=60):
+        PendingLogin.clear_expired()
     attempt.save()
     pending = PendingLogin.begin(browser=browser, connector=connector, attempt=attempt, **fields)
     return PROTOCOLS[connector.type].begin(connector, pending)

@@ -81,9 +81,13 @@ TRUST_FIELDS: Final = (
     "authentication_method",
 )
 # A connector without its means of verification accepts anybody's word, so it is never complete.
-COMPLETE: Final = Q(type=ConnectorType.SAML2) & ~Q(issuer_url="") & ~Q(endpoint="") & ~Q(
-    identifier_format=""
-) & Q(certificates__contains="-----BEGIN CERTIFICATE-----")
+COMPLETE: Final = (
+    Q(type=ConnectorType.SAML2)
+    & ~Q(issuer_url="")
+    & ~Q(endpoint="")
+    & ~Q(identifier_format="")
+    & Q(certificates__contains="-----BEGIN CERTIFICATE-----")
+)
 
 
 def _refuse_control_characters(text: str) -> None:
@@ -130,7 +134,9 @@ class Connector(models.Model):
         max_length=2048,
         blank=True,
         validators=[addresses.validate_endpoint],
-        help_text=_("Where browsers are sent to sign in: the identity provider's single sign-on URL."),
+        help_text=_(
+            "Where browsers are sent to sign in: the identity provider's single sign-on URL."
+        ),
     )
     identifier_format = models.CharField(
         _("SAML identifier format"),
@@ -168,12 +174,16 @@ class Connector(models.Model):
     force_authn = models.BooleanField(
         _("ask for the password again"),
         default=False,
-        help_text=_("For shared PCs: the identity provider asks each time, whoever sat there before."),
+        help_text=_(
+            "For shared PCs: the identity provider asks each time, whoever sat there before."
+        ),
     )
     contact = models.EmailField(
         _("contact"),
         blank=True,
-        help_text=_("Whom an agent asks when signing in fails, and whom a certificate's end concerns."),
+        help_text=_(
+            "Whom an agent asks when signing in fails, and whom a certificate's end concerns."
+        ),
     )
     staff_may_sign_in = models.BooleanField(
         _("staff may sign in"),
@@ -195,7 +205,9 @@ class Connector(models.Model):
             models.UniqueConstraint(
                 Lower("reference"),
                 name="connector_reference_unique",
-                violation_error_message=_("Another connector has this reference; case makes no difference."),
+                violation_error_message=_(
+                    "Another connector has this reference; case makes no difference."
+                ),
             ),
             models.CheckConstraint(
                 name="connector_reference_characters",
@@ -209,7 +221,8 @@ class Connector(models.Model):
                 ),
             ),
             models.CheckConstraint(
-                name="connector_name_not_empty", condition=~Q(name=""),
+                name="connector_name_not_empty",
+                condition=~Q(name=""),
                 violation_error_message=_("A connector needs a name."),
             ),
             models.CheckConstraint(
@@ -250,7 +263,14 @@ class Connector(models.Model):
         for field in ("name", "reference", "issuer_url", "endpoint", "username_attribute"):
             setattr(self, field, getattr(self, field).strip())
         errors: dict[str, Any] = {}
-        for field in ("name", "reference", "issuer_url", "endpoint", "username_attribute", "contact"):
+        for field in (
+            "name",
+            "reference",
+            "issuer_url",
+            "endpoint",
+            "username_attribute",
+            "contact",
+        ):
             if "PRIVATE KEY" in getattr(self, field):
                 setattr(self, field, "")
                 errors[field] = ValidationError(
@@ -319,18 +339,24 @@ class Link(models.Model):
     """A user's tie to a connector: the permission to sign in through it."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links", verbose_name=_("user")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="links",
+        verbose_name=_("user"),
     )
     connector = models.ForeignKey(
         Connector, on_delete=models.CASCADE, related_name="links", verbose_name=_("SSO connector")
     )
-    subject = models.CharField(
+    # NULL while it is not known: the unique constraint must not see those as equal.
+    subject = models.CharField(  # noqa: DJ001
         _("subject"),
         max_length=512,
-        null=True,  # noqa: DJ001 - the unique constraint must not see the unknown ones as equal
+        null=True,
         blank=True,
         editable=False,
-        help_text=_("What the identity provider calls this person for good, from the first sign-in."),
+        help_text=_(
+            "What the identity provider calls this person for good, from the first sign-in."
+        ),
     )
     created_at = models.DateTimeField(_("linked"), auto_now_add=True)
     last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True, editable=False)

@@ -46,7 +46,9 @@ class PendingLogin(models.Model):
     connector = models.ForeignKey(
         "sso_connectors.Connector", on_delete=models.CASCADE, related_name="+"
     )
-    attempt = models.ForeignKey("sso_connectors.Attempt", on_delete=models.CASCADE, related_name="+")
+    attempt = models.ForeignKey(
+        "sso_connectors.Attempt", on_delete=models.CASCADE, related_name="+"
+    )
     browser_hash = models.CharField(max_length=64)
     next = models.CharField(max_length=2000, blank=True)
     unsolicited = models.BooleanField(default=False)
@@ -55,7 +57,7 @@ class PendingLogin(models.Model):
     state = models.CharField(max_length=10, choices=PendingState, default=PendingState.BEGUN)
     handle_hash = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001 - unique
     answered_at = models.DateTimeField(null=True)
-    answer = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    answer = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         indexes: ClassVar = [
@@ -115,7 +117,7 @@ class PendingLogin(models.Model):
             expires_at__gt=now,
         )
         pending = mine.select_related("connector", "attempt").first()
-        if pending is None or mine.update(state=PendingState.CLAIMED, answer=None) != 1:
+        if pending is None or mine.update(state=PendingState.CLAIMED, answer={}) != 1:
             return None
         return pending
 

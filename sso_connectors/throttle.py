@@ -15,6 +15,14 @@ logger = logging.getLogger(__name__)
 PER_MINUTE: Final = 1200
 
 
+def due(what: str, *, every: int) -> bool:
+    """Whether `what` has not been done in the last `every` seconds, by any process sharing the cache."""
+    try:
+        return cache.add(f"sso:due:{what}", 1, timeout=every)
+    except (RedisError, OSError):
+        return False
+
+
 def brake(request: HttpRequest, *, what: str) -> None:
     """Count one `what` of the client's address; raises TooManyStarts beyond PER_MINUTE."""
     key = f"sso:{what}:{int(time.time() // 60)}:{request.META.get('REMOTE_ADDR', '')}"

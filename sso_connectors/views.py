@@ -90,7 +90,9 @@ def _failed(request: HttpRequest, code: str) -> HttpResponse:
 
 def _failure(request: HttpRequest, code: str, status: HTTPStatus) -> HttpResponse:
     """One page for every cause, so that it tells nobody whom we know."""
-    attempt = Attempt.objects.select_related("connector").filter(code=code).first() if code else None
+    attempt = (
+        Attempt.objects.select_related("connector").filter(code=code).first() if code else None
+    )
     connector = attempt.connector if attempt else None
     return render(
         request,

@@ -166,7 +166,7 @@ def welcome(base_url: str, provider: IdentityProvider, password: str) -> str:
     if password:
         secret = f"{password}  (one-time: choose your own at the first sign-in)"
     else:
-        secret = "your own password"  # noqa: S105 - words, not a password
+        secret = "your own password"
     alice = provider.users[0]
     return f"""
   The Maker           {base_url}/maker/

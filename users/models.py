@@ -43,7 +43,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text=_("Switch off rather than delete: an inactive user can't get in by any way."),
     )
     is_staff = models.BooleanField(
-        _("staff"), default=False, help_text=_("May open the Maker, as far as their permissions go.")
+        _("staff"),
+        default=False,
+        help_text=_("May open the Maker, as far as their permissions go."),
     )
     must_change_password = models.BooleanField(
         _("must choose a new password"),

@@ -50,7 +50,7 @@ def normalise_username(text: str) -> str:
     return address
 
 
-class UsernameField(models.CharField):  # type: ignore[type-arg]  # not generic at run time
+class UsernameField(models.CharField[str, str]):
     """A CharField whose cleaned value is in the one spelling."""
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:

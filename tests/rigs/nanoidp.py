@@ -1,8 +1,9 @@
 """nanoidp, a small identity provider from PyPI, as the other side of a SAML sign-in.
 
 What it can't do, so that nobody looks for a fault of ours: its NameID is always the e-mail address
-with the format *unspecified*, whatever was asked; it signs the assertion only, with RSA-SHA256; it
-ignores ForceAuthn; it has no single logout. For all that there is `tests.rigs.simplesamlphp`.
+with the format *unspecified*, whatever was asked; it signs the assertion only, with RSA-SHA256, and puts
+the Signature last in it, where the schema wants it after the Issuer; it ignores ForceAuthn; it has
+no single logout. For all that there is `tests.rigs.simplesamlphp`.
 
     python -m tests.rigs.nanoidp --port 9400
 """

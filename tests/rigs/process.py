@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -126,6 +127,9 @@ def _answers(url: str) -> bool:
     """Whether `url` answers 200 now."""
     try:
         fetch(url)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
     except (OSError, http.client.HTTPException):
         return False
     return True

@@ -14,4 +14,5 @@ _view = MetadataView.as_view()
 @cache_control(public=True, max_age=3600)
 def metadata(request: HttpRequest) -> HttpResponseBase:
     """One document for all connectors; the same until PUBLIC_BASE_URL changes, so it has an ETag."""
-    return _view(request)
+    response: HttpResponseBase = _view(request)
+    return response

@@ -126,7 +126,8 @@ class SamlAnswer(Answer):
     def _refuse_failure(self, checks: Checks) -> None:
         """A failure needs no signature to be believed: whoever sends one only keeps themselves out."""
         codes = [
-            code.get("Value", "") for code in self._root.iterfind(f"{SAMLP}Status//{SAMLP}StatusCode")
+            code.get("Value", "")
+            for code in self._root.iterfind(f"{SAMLP}Status//{SAMLP}StatusCode")
         ]
         succeeded = codes == [_SUCCESS]
         checks.record("status", succeeded, expected=_SUCCESS, received=" / ".join(codes))
@@ -207,9 +208,7 @@ def _check_conditions(assertion: etree._Element, checks: Checks) -> None:
         checks.record("conditions", False, expected="known conditions", received=", ".join(unknown))
 
 
-def _check_confirmation(
-    assertion: etree._Element, pending: PendingLogin, checks: Checks
-) -> None:
+def _check_confirmation(assertion: etree._Element, pending: PendingLogin, checks: Checks) -> None:
     """One bearer confirmation must hold; of several, the one with the fewest faults is shown."""
     trials = list(_confirmations(assertion, pending, verified=checks.verified))
     if not trials:
@@ -228,7 +227,7 @@ def _confirmations(
         trial = Checks(verified=verified)
         _equal(trial, "subject confirmation", _BEARER, confirmation.get("Method"))
         data = confirmation.find(f"{SAML}SubjectConfirmationData")
-        attributes = {} if data is None else data.attrib
+        attributes = {} if data is None else dict(data.attrib)
         _equal(trial, "recipient", addresses.reply_url(), attributes.get("Recipient"))
         _equal(trial, "in response to", pending.request_id, attributes.get("InResponseTo"))
         _check_not_after(trial, "confirmation not on or after", attributes.get("NotOnOrAfter"))

@@ -113,8 +113,8 @@ def check_shape(root: etree._Element) -> None:
     """Raise SignatureError unless identifiers and signatures stand exactly where they should."""
     assertion = only_assertion(root)
     owners = (root, assertion)
-    for owner in owners:
-        if not _is_identifier(owner.get("ID")):
+    for element in owners:
+        if not _is_identifier(element.get("ID")):
             raise SignatureError("The response or the assertion has no proper ID.")
     if root.get("ID") == assertion.get("ID"):
         raise SignatureError("The response and the assertion have the same ID.")
@@ -129,16 +129,13 @@ def check_shape(root: etree._Element) -> None:
     for signature in signatures:
         owner = signature.getparent()
         before = signature.getprevious()
-        if (
-            signature.tag != f"{DS}Signature"
-            or owner not in owners
-            or before is None
-            or before.tag != f"{SAML}Issuer"
-        ):
+        if owner is None or owner not in owners:
+            raise SignatureError("There is a signature where none belongs.")
+        if signature.tag != f"{DS}Signature" or before is None or before.tag != f"{SAML}Issuer":
             raise SignatureError("There is a signature where none belongs.")
         _check_signature(signature, str(owner.get("ID")))
-    for owner in owners:
-        if len(owner.findall(f"{DS}Signature")) > 1:
+    for element in owners:
+        if len(element.findall(f"{DS}Signature")) > 1:
             raise SignatureError("An element has two signatures.")
 
 
@@ -174,7 +171,9 @@ def _check_signature(signature: etree._Element, owner_id: str) -> None:
             "RSA or ECDSA with SHA-256 or better is."
         )
     if reference.get("URI") != f"#{owner_id}":
-        raise SignatureError("The signature refers to something else than the element it stands in.")
+        raise SignatureError(
+            "The signature refers to something else than the element it stands in."
+        )
     if [child.tag for child in reference] != [
         f"{DS}Transforms",
         f"{DS}DigestMethod",
@@ -235,8 +234,10 @@ def _verify(
             expect_config=configuration,
         )
     except (SignXMLException, UnsupportedAlgorithm, ValueError, etree.LxmlError) as error:
-        raise SignatureError(f"The signature is not valid for {certificate.fingerprint}.") from error
-    signed = result.signed_xml
+        raise SignatureError(
+            f"The signature is not valid for {certificate.fingerprint}."
+        ) from error
+    signed = None if isinstance(result, list) else result.signed_xml
     if signed is None or signed.tag != owner.tag or signed.get("ID") != owner.get("ID"):
         raise SignatureError("The signature covers another element.")
     return signed

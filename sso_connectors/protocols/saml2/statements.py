@@ -36,7 +36,7 @@ Attributes = Mapping[str, Sequence[str]]
 
 def text_of(element: etree._Element | None) -> str:
     """The whole text of an element, "" without one; never cut at a child."""
-    return "" if element is None else "".join(element.itertext()).strip()
+    return "" if element is None else "".join(map(str, element.itertext())).strip()
 
 
 def instant(written: str | None) -> datetime | None:
@@ -89,7 +89,9 @@ def username_of(
     """
     if wanted:
         values = attributes.get(wanted, [])
-        shown = ", ".join(values) or f"no such attribute; sent are: {', '.join(attributes) or 'none'}"
+        shown = (
+            ", ".join(values) or f"no such attribute; sent are: {', '.join(attributes) or 'none'}"
+        )
         checks.record(
             "username",
             len(values) == 1,

@@ -1,0 +1,92 @@
+"""Small pieces of HTML that several screens show."""
+
+from collections.abc import Iterable
+
+from django.templatetags.static import static
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from ..certificates import SigningCertificate
+from ..models import Connector, State
+
+_HEAD, _TAIL = 22, 10
+
+
+def shortened(address: str) -> SafeString | str:
+    """A long address with its middle left out and the whole in a tooltip."""
+    if len(address) <= _HEAD + _TAIL + 1:
+        return format_html('<span class="address">{}</span>', address)
+    return format_html(
+        '<span class="address" title="{}">{}…{}</span>', address, address[:_HEAD], address[-_TAIL:]
+    )
+
+
+def copyable(address: str, message: str) -> SafeString:
+    """An address with a copy button; `message` confirms the copy."""
+    return format_html(
+        '<span class="copyable"><code>{0}</code> '
+        '<button type="button" class="copy" data-copy="{0}" data-copied="{1}">{2}</button></span>',
+        address,
+        message,
+        _("Copy"),
+    )
+
+
+def pill(kind: str, label: str) -> SafeString:
+    return format_html('<span class="pill pill-{}">{}</span>', kind, label)
+
+
+def state_pills(connector: Connector) -> SafeString:
+    state: State = connector.state
+    pills = [(pill(state.value, str(state.label)),)]
+    if connector.is_expiring:
+        pills.append((pill("expiring", _("expiring")),))
+    return format_html_join(" ", "{}", pills)
+
+
+def certificate_list(items: Iterable[SigningCertificate]) -> SafeString:
+    """What was understood of the pasted certificates."""
+    return format_html(
+        '<ul class="certificates">{}</ul>',
+        format_html_join(
+            "",
+            "<li><strong>{}</strong> <span>{}</span> <code>{}</code> {}</li>",
+            (
+                (
+                    item.subject,
+                    _("valid from %(from)s until %(until)s")
+                    % {
+                        "from": date_format(item.valid_from),
+                        "until": date_format(item.valid_until),
+                    },
+                    item.fingerprint,
+                    _validity(item),
+                )
+                for item in items
+            ),
+        ),
+    )
+
+
+def _validity(item: SigningCertificate) -> SafeString | str:
+    if item.is_expired:
+        return pill("expiring", _("expired"))
+    if item.is_not_yet_valid:
+        return pill("expiring", _("not yet valid"))
+    if item.is_expiring:
+        return pill("expiring", _("ends within 30 days"))
+    return ""
+
+
+def cog(connector: Connector, items: SafeString) -> SafeString:
+    """The cog-wheel menu of one row."""
+    return format_html(
+        '<details class="cog"><summary aria-label="{}">'
+        '<img src="{}" alt="" width="18" height="18"></summary>'
+        '<div class="cog-menu">{}</div></details>',
+        _("Actions for %(name)s") % {"name": connector.name},
+        static("maker/cog.svg"),
+        items,
+    )

@@ -1,0 +1,54 @@
+"""The SSO connectors tab of the user card."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from users.admin import UserAdmin
+from users.models import User
+
+from ..models import Link
+from .cells import state_pills
+
+
+class LinkInline(admin.TabularInline[Link, User]):
+    """Who may link: staff with the permission; on the card of staff or superusers, superusers only."""
+
+    model = Link
+    extra = 0
+    verbose_name = _("SSO connector")
+    verbose_name_plural = _("SSO connectors")
+    autocomplete_fields = ("connector",)
+    fields = ("connector", "state", "last_sign_in_at", "subject")
+    readonly_fields = ("state", "last_sign_in_at", "subject")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("connector", "user")
+
+    @admin.display(description=_("state"))
+    def state(self, link: Link) -> str:
+        return state_pills(link.connector) if link.connector_id else "–"
+
+    def _allowed(self, request: HttpRequest, user: User | None, permission: bool) -> bool:
+        touches_staff = user is not None and (user.is_staff or user.is_superuser)
+        return permission and (request.user.is_superuser or not touches_staff)
+
+    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._allowed(request, obj, super().has_add_permission(request, obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._allowed(request, obj, super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._allowed(request, obj, super().has_delete_permission(request, obj))
+
+
+@admin.register(User)
+class UserCard(UserAdmin):
+    inlines = (LinkInline,)
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        # The add form only names the person; the card that follows has the tab.
+        return self.inlines if obj else ()

@@ -1,0 +1,376 @@
+"""Connectors, users and links as JSON: read, checked, compared, and written all or nothing.
+
+The form stands in docs/connectors-as-code.md. A file says what it wants of the things it names and
+leaves all else alone; an absent key keeps what is stored, or the default.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import DatabaseError, transaction
+
+from users.models import User
+from users.usernames import normalise_username
+
+from .certificates import load_certificates
+from .models import Connector, ConnectorType, Link
+
+_BATCH: Final = 500
+_TEXT: Final[tuple[str, ...]] = (
+    "name",
+    "reference",
+    "type",
+    "issuer_url",
+    "endpoint",
+    "identifier_format",
+    "binding",
+    "username_attribute",
+    "contact",
+    "authentication_method",
+)
+_SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
+_CONNECTOR_KEYS: Final = {*_TEXT, *_SWITCHES, "certificates"}
+_OAUTH2_KEYS: Final = {"client_id", "client_secret", "options"}
+_COMMON_KEYS: Final = {"name", "reference", "type", "enabled", "contact", "staff_may_sign_in"}
+_KEYS_BY_TYPE: Final = {
+    ConnectorType.SAML2: {
+        "issuer_url",
+        "endpoint",
+        "identifier_format",
+        "certificates",
+        "binding",
+        "username_attribute",
+        "force_authn",
+    },
+    ConnectorType.OAUTH2: {"authentication_method"},
+}
+_USER_KEYS: Final = {"username", "active", "staff", "connectors"}
+
+
+class Refused(Exception):
+    """The file can't be applied; `problems` has one line for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = list(problems)
+
+
+@dataclass
+class Result:
+    """What was (or would be) written, and what to mind, one line each."""
+
+    changes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Reading:
+    problems: list[str] = field(default_factory=list)
+
+    def complain(self, where: str, what: str) -> None:
+        self.problems.append(f"{where}: {what}")
+
+
+def apply(text: str, *, dry_run: bool) -> Result:
+    """Make connectors, users and links as the JSON `text` says, or change nothing at all.
+
+    Raises Refused.
+    """
+    reading = _Reading()
+    connectors, users = _read(text, reading)
+    result = Result()
+    try:
+        with transaction.atomic():
+            known = _apply_connectors(connectors, reading, result)
+            _apply_users(users, known, reading, result)
+            if reading.problems:
+                raise Refused(reading.problems)
+            if dry_run:
+                transaction.set_rollback(True)
+    except DatabaseError as error:
+        raise Refused(
+            ["the database refused it; was something else changing it? Try again"]
+        ) from error
+    return result
+
+
+def export() -> dict[str, Any]:
+    """Everything in the form that `apply` reads, without secrets."""
+    links: dict[int, list[str]] = {}
+    pairs = Link.objects.order_by("connector__reference").values_list(
+        "user_id", "connector__reference"
+    )
+    for user_id, reference in pairs.iterator():
+        links.setdefault(user_id, []).append(reference)
+    return {
+        "connectors": [_as_json(item) for item in Connector.objects.order_by("reference")],
+        "users": [
+            {
+                "username": user.username,
+                "active": user.is_active,
+                "staff": user.is_staff,
+                "connectors": links.get(user.pk, []),
+            }
+            for user in User.objects.order_by("username").iterator()
+        ],
+    }
+
+
+def _as_json(connector: Connector) -> dict[str, Any]:
+    keys = _COMMON_KEYS | _KEYS_BY_TYPE[ConnectorType(connector.type)]
+    entry: dict[str, Any] = {
+        key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES) if key in keys
+    }
+    if "certificates" in keys:
+        entry["certificates"] = [item.pem for item in connector.signing_certificates]
+    return entry
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def _read(text: str, reading: _Reading) -> tuple[list[Any], list[Any]]:
+    try:
+        document = json.loads(text, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise Refused(
+            [f"line {error.lineno}, column {error.colno}: this is not JSON: {error.msg}"]
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise Refused([str(error) or "the JSON is nested too deep"]) from error
+    if not isinstance(document, dict):
+        raise Refused(['the file must hold an object: {"connectors": […], "users": […]}'])
+    _refuse_unknown("the file", document, {"connectors", "users"}, reading)
+    lists = []
+    for key in ("connectors", "users"):
+        value = document.get(key, [])
+        if not isinstance(value, list):
+            reading.complain(key, f"must be a list, not {_kind(value)}")
+            value = []
+        lists.append(value)
+    return lists[0], lists[1]
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _refuse_unknown(
+    where: str, entry: Mapping[str, Any], known: Iterable[str], reading: _Reading
+) -> None:
+    for key in entry:
+        if key in _OAUTH2_KEYS and where != "the file":
+            reading.complain(where, f"{key}: OAUTH 2 connectors can only be drafts in this version")
+        elif key not in known:
+            reading.complain(where, f"{key}: unknown key; known are {', '.join(sorted(known))}")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return names.get(type(value), "nothing" if value is None else "a number")
+
+
+def _entries(
+    name: str, key: str, items: list[Any], known: set[str], reading: _Reading
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The entries that are objects and have their key as text, with what to call each in a complaint."""
+    for position, entry in enumerate(items):
+        where = f"{name}[{position}]"
+        if not isinstance(entry, dict):
+            reading.complain(where, f"must be an object, not {_kind(entry)}")
+            continue
+        own = entry.get(key)
+        if not isinstance(own, str) or not own.strip():
+            reading.complain(where, f"{key}: must be there, as text")
+            continue
+        where = f"{where} ({own.strip()[:100]})"
+        _refuse_unknown(where, entry, known, reading)
+        yield where, entry
+
+
+# --- connectors ------------------------------------------------------------------------------
+
+
+def _apply_connectors(items: list[Any], reading: _Reading, result: Result) -> dict[str, Connector]:
+    """Write the connectors of the file; return all there are, by reference in lower case."""
+    stored = {item.reference.lower(): item for item in Connector.objects.select_for_update()}
+    seen: set[str] = set()
+    for where, entry in _entries("connectors", "reference", items, _CONNECTOR_KEYS, reading):
+        reference = entry["reference"].strip().lower()
+        if reference in seen:
+            reading.complain(where, "stands twice in the file; case makes no difference")
+            continue
+        seen.add(reference)
+        connector = stored.get(reference)
+        is_new = connector is None
+        if connector is None:
+            for key in ("name", "type"):
+                if key not in entry:
+                    reading.complain(where, f"{key}: is needed for a new connector")
+            connector = Connector()
+        before = _values(connector)
+        stored[reference] = connector
+        if not _fill(connector, entry, where, reading):
+            continue
+        if (is_new or _values(connector) != before) and _is_valid(connector, where, reading):
+            after = _values(connector)
+            changed = [key for key in after if after[key] != before[key]]
+            if is_new or changed:
+                connector.save()
+                result.changes.append(
+                    f"connector {connector.reference}: "
+                    + ("created" if is_new else f"changed {', '.join(changed)}")
+                )
+                result.warnings += _doubts(connector)
+    return stored
+
+
+def _values(connector: Connector) -> dict[str, Any]:
+    return {key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES, "certificates")}
+
+
+def _fill(connector: Connector, entry: dict[str, Any], where: str, reading: _Reading) -> bool:
+    count = len(reading.problems)
+    for key in _TEXT:
+        if key in entry and isinstance(entry[key], str):
+            setattr(connector, key, entry[key])
+        elif key in entry:
+            reading.complain(where, f"{key}: must be text, not {_kind(entry[key])}")
+    for key in _SWITCHES:
+        if key in entry and isinstance(entry[key], bool):
+            setattr(connector, key, entry[key])
+        elif key in entry:
+            reading.complain(where, f"{key}: must be true or false, not {_kind(entry[key])}")
+    if "certificates" in entry:
+        blocks = entry["certificates"]
+        if isinstance(blocks, list) and all(isinstance(block, str) for block in blocks):
+            connector.certificates = "\n".join(blocks)
+        else:
+            reading.complain(where, "certificates: must be a list of texts")
+    return len(reading.problems) == count
+
+
+def _is_valid(connector: Connector, where: str, reading: _Reading) -> bool:
+    try:
+        connector.full_clean()
+    except ValidationError as error:
+        for name, messages in error.message_dict.items():
+            label = "" if name == NON_FIELD_ERRORS else f"{name}: "
+            for message in messages:
+                reading.complain(where, f"{label}{message}")
+        return False
+    return True
+
+
+def _doubts(connector: Connector) -> list[str]:
+    return [
+        f"connector {connector.reference}: the certificate {item.subject} "
+        + (
+            f"ended on {item.valid_until:%Y-%m-%d}"
+            if item.is_expired
+            else f"begins on {item.valid_from:%Y-%m-%d}"
+        )
+        for item in load_certificates(connector.certificates)
+        if item.is_expired or item.is_not_yet_valid
+    ]
+
+
+# --- users and links -------------------------------------------------------------------------
+
+
+def _apply_users(
+    items: list[Any], connectors: Mapping[str, Connector], reading: _Reading, result: Result
+) -> None:
+    wanted: dict[str, tuple[str, dict[str, Any]]] = {}
+    for where, entry in _entries("users", "username", items, _USER_KEYS, reading):
+        try:
+            username = normalise_username(entry["username"])
+        except ValidationError as error:
+            reading.complain(where, " ".join(error.messages))
+            continue
+        if username in wanted:
+            reading.complain(where, "stands twice in the file; case makes no difference")
+            continue
+        _check_user(where, entry, connectors, reading)
+        wanted[username] = (where, entry)
+    if reading.problems:
+        return
+    names = list(wanted)
+    for start in range(0, len(names), _BATCH):
+        batch = {name: wanted[name][1] for name in names[start : start + _BATCH]}
+        _write_users(batch, result)
+        _write_links(batch, connectors, result)
+
+
+def _check_user(
+    where: str, entry: dict[str, Any], connectors: Mapping[str, Connector], reading: _Reading
+) -> None:
+    for key in ("active", "staff"):
+        if key in entry and not isinstance(entry[key], bool):
+            reading.complain(where, f"{key}: must be true or false, not {_kind(entry[key])}")
+    references = entry.get("connectors", [])
+    if not isinstance(references, list):
+        reading.complain(where, f"connectors: must be a list, not {_kind(references)}")
+        return
+    for reference in references:
+        if not isinstance(reference, str) or reference.lower() not in connectors:
+            reading.complain(where, f"connectors: there is no connector {reference!r}")
+
+
+def _write_users(batch: Mapping[str, dict[str, Any]], result: Result) -> None:
+    stored = {user.username: user for user in User.objects.filter(username__in=batch)}
+    new, changed = [], []
+    for username, entry in batch.items():
+        user = stored.get(username)
+        is_new = user is None
+        if user is None:
+            user = User(username=username)
+            user.set_unusable_password()
+        before = (user.is_active, user.is_staff)
+        user.is_active = entry.get("active", user.is_active)
+        user.is_staff = entry.get("staff", user.is_staff)
+        if is_new:
+            new.append(user)
+            result.changes.append(f"user {username}: created")
+        elif before != (user.is_active, user.is_staff):
+            changed.append(user)
+            result.changes.append(f"user {username}: changed")
+    User.objects.bulk_create(new, batch_size=_BATCH)
+    User.objects.bulk_update(changed, ["is_active", "is_staff"], batch_size=_BATCH)
+
+
+def _write_links(
+    batch: Mapping[str, dict[str, Any]], connectors: Mapping[str, Connector], result: Result
+) -> None:
+    users = {user.username: user for user in User.objects.filter(username__in=batch)}
+    stored: dict[int, dict[int, Link]] = {}
+    for link in Link.objects.filter(user__in=users.values()).select_related("connector"):
+        stored.setdefault(link.user_id, {})[link.connector_id] = link
+    new: list[Link] = []
+    gone: list[int] = []
+    for username, entry in batch.items():
+        if "connectors" not in entry:
+            continue
+        user = users[username]
+        have = stored.get(user.pk, {})
+        want = {
+            connectors[name.lower()].pk: connectors[name.lower()] for name in entry["connectors"]
+        }
+        for pk, connector in want.items():
+            if pk not in have:
+                new.append(Link(user=user, connector=connector))
+                result.changes.append(f"user {username}: linked to {connector.reference}")
+        for pk, link in have.items():
+            if pk not in want:
+                gone.append(link.pk)
+                result.changes.append(f"user {username}: unlinked from {link.connector.reference}")
+    Link.objects.bulk_create(new, batch_size=_BATCH)
+    Link.objects.filter(pk__in=gone).delete()

@@ -1,0 +1,67 @@
+"""An agent at a browser, over Django's test client, with the manners of browsers that matter here.
+
+A SAML response comes by a cross-site POST, with which browsers send no SameSite=Lax cookie: `post`
+therefore goes without cookies, and insists that none is set.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.test import Client
+
+from .idp import IdP, ReceivedRequest, read_redirect
+
+CALLBACK = "/api/sso/login/callback"
+HOST = "localhost:8000"
+
+
+def _client() -> Client:
+    return Client(enforce_csrf_checks=True, HTTP_HOST=HOST)
+
+
+@dataclass
+class Agent:
+    client: Client = field(default_factory=_client)
+
+    def open(self, reference: str = "acme", **query: str) -> Any:
+        """Open a login address."""
+        suffix = f"?{urlencode(query)}" if query else ""
+        return self.client.get(f"/api/sso/login/{reference}{suffix}")
+
+    def start(self, reference: str = "acme", **query: str) -> ReceivedRequest:
+        """Open a login address and return the request that the identity provider gets."""
+        response = self.open(reference, **query)
+        assert response.status_code == 302, response.content
+        return read_redirect(response["Location"])
+
+    def post(self, saml_response: str) -> Any:
+        """What the identity provider's page makes the browser do."""
+        response = _client().post(
+            CALLBACK,
+            urlencode({"SAMLResponse": saml_response}),
+            content_type="application/x-www-form-urlencoded",
+            HTTP_ORIGIN="https://idp.example",
+            HTTP_SEC_FETCH_SITE="cross-site",
+        )
+        assert not response.cookies, "a cookie set here would replace that of somebody signed in"
+        return response
+
+    def finish(self, response: HttpResponse) -> Any:
+        """Follow the redirect that answers the POST."""
+        assert response.status_code == 303, response.content
+        return self.client.get(response["Location"])
+
+    def answer(self, saml_response: str) -> Any:
+        return self.finish(self.post(saml_response))
+
+    def sign_in(self, idp: IdP, reference: str = "acme", **lies: Any) -> Any:
+        """The whole way; returns the last response, a redirect where it went well."""
+        return self.answer(idp.respond(self.start(reference), **lies))
+
+    @property
+    def username(self) -> str | None:
+        """Who is signed in in this browser, as the landing page says."""
+        response = self.client.get("/")
+        return str(response.context["user"]) if response.status_code == 200 else None

@@ -1,0 +1,20 @@
+"""The product's settings, for tests: a known address and secret, cheap password hashes."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
+os.environ["DEBUG"] = "false"
+os.environ["PUBLIC_BASE_URL"] = "http://localhost:8000"
+os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1],other.example"
+os.environ["TRUSTED_PROXIES"] = ""
+
+from maker.settings import *  # noqa: F403
+from maker.settings import DATABASES, STORAGES, VAR_DIR
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in production: threads and processes then really compete for it.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / f"test-{os.getpid()}.sqlite3"}

@@ -1,0 +1,74 @@
+"""The user card. It is registered where its tabs come from, in sso_connectors.admin."""
+
+from typing import Any
+
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from .models import User
+from .usernames import normalise_username
+
+SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class UserAddForm(AdminUserCreationForm[User]):
+    """A new user signs in through a connector, unless a password is set for them."""
+
+    class Meta:
+        model = User
+        fields = ("username", "full_name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["usable_password"].initial = "false"
+
+    def clean_username(self) -> str:
+        return normalise_username(self.cleaned_data["username"])
+
+
+class UserCardForm(UserChangeForm[User]):
+    def clean_username(self) -> str:
+        return normalise_username(self.cleaned_data["username"])
+
+
+class UserAdmin(DjangoUserAdmin[User]):
+    """Only a superuser touches the cards of staff and superusers, their own included."""
+
+    form = UserCardForm
+    add_form = UserAddForm
+    list_display = ("username", "full_name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("username", "full_name")
+    ordering = ("username",)
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ("groups", "user_permissions")
+    fieldsets = (
+        (None, {"fields": ("username", "full_name", "is_active")}),
+        (_("Password"), {"fields": ("password", "must_change_password")}),
+        (_("In the Maker"), {"fields": SUPERUSER_ONLY}),
+        (_("Dates"), {"fields": ("date_joined", "last_login")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("username", "full_name", "usable_password", "password1", "password2")},
+        ),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if request.user.is_superuser:
+            return self.readonly_fields
+        return (*self.readonly_fields, *SUPERUSER_ONLY)
+
+
+def _may_touch(request: HttpRequest, user: User | None) -> bool:
+    # Otherwise staff could raise themselves, or take over a superuser's card by a link.
+    return user is None or request.user.is_superuser or not (user.is_staff or user.is_superuser)
