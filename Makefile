@@ -34,22 +34,22 @@ test test-postgres:
 	$(BIN)/python -m pytest $(ARGS)
 
 # What an operator sets in production, so that the checks judge that and not the defaults.
-PRODUCTION := SECRET_KEY=only-for-this-check-k3Jx9QvT2mZr7Lw5Yb8Nc4Hd6Gf1Ps0A \
-	PUBLIC_BASE_URL=https://sso.example.org \
+PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \
 	DATABASE_URL=postgres://maker@db.example.org/maker \
 	CACHE_URL=redis://cache.example.org:6379/0 \
 	DEBUG=false
 
 .PHONY: check
+check: export SECRET_KEY := only-for-this-check-k3Jx9QvT2mZr7Lw5Yb8Nc4Hd6Gf1Ps0A
 check: $(DEVELOPMENT)  ## Check style, types, imports, templates, migrations and deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@echo "mypy"; $(PRODUCTION) $(BIN)/mypy
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --check templates
 	$(BIN)/djlint --lint templates
-	@echo "manage.py makemigrations --check --dry-run"; SECRET_KEY=none $(BIN)/python manage.py makemigrations --check --dry-run
-	@echo "manage.py check --deploy"; $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	DATABASE_URL=sqlite://:memory: $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 .PHONY: format
 format: $(DEVELOPMENT)  ## Bring Python and templates into their form

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Iterator
 
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 
@@ -63,9 +65,7 @@ def connector(make_connector: ConnectorMaker) -> Connector:
 def make_user(db: None) -> UserMaker:
     """Make a user linked to the connectors given."""
 
-    def make(
-        username: str = "alice@acme.example", *connectors: Connector, **fields: object
-    ) -> User:
+    def make(username: str = "alice@acme.example", *connectors: Connector, **fields: Any) -> User:
         user = User.objects.create_user(username, **fields)
         for connector in connectors:
             Link.objects.create(user=user, connector=connector)

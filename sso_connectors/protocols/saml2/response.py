@@ -227,7 +227,9 @@ def _confirmations(
         trial = Checks(verified=verified)
         _equal(trial, "subject confirmation", _BEARER, confirmation.get("Method"))
         data = confirmation.find(f"{SAML}SubjectConfirmationData")
-        attributes = {} if data is None else dict(data.attrib)
+        attributes: dict[str, str] = (
+            {} if data is None else {str(k): str(v) for k, v in data.items()}
+        )
         _equal(trial, "recipient", addresses.reply_url(), attributes.get("Recipient"))
         _equal(trial, "in response to", pending.request_id, attributes.get("InResponseTo"))
         _check_not_after(trial, "confirmation not on or after", attributes.get("NotOnOrAfter"))

@@ -1,0 +1,264 @@
+"use strict";
+
+/* What the Maker's pages do beyond plain HTML. Each part looks for its own markup, and every page
+   works without any of it. Words stand in the templates, where they are translated. */
+{
+  document.documentElement.classList.add("js");
+
+  /* --- copying: <button data-copy="TEXT" data-copied="what to say then"> ---------------------- */
+
+  const toast = document.getElementById("toast");
+  let toastEnds;
+
+  function announce(words) {
+    clearTimeout(toastEnds);
+    toast.textContent = "";
+    // Screen readers notice a change, and the same words twice are none.
+    requestAnimationFrame(() => {
+      toast.textContent = words;
+    });
+    toastEnds = setTimeout(() => {
+      toast.textContent = "";
+    }, 5000);
+  }
+
+  function showToCopy(text) {
+    const dialog = document.getElementById("copy-dialog");
+    const [line, lines] = dialog.querySelectorAll("input, textarea");
+    const field = text.trim().includes("\n") ? lines : line;
+    line.hidden = field !== line;
+    lines.hidden = field !== lines;
+    field.value = text;
+    dialog.showModal();
+    field.focus();
+    field.select();
+  }
+
+  function copy(button) {
+    const text = button.dataset.copy;
+    // Browsers have no clipboard for pages that came by http, unless from this very machine.
+    if (!navigator.clipboard) {
+      showToCopy(text);
+      return;
+    }
+    navigator.clipboard.writeText(text).then(
+      () => announce(button.dataset.copied || toast.dataset.copied),
+      () => showToCopy(text),
+    );
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const menu = button.closest(MENUS);
+    if (menu) close(menu);
+    copy(button);
+  });
+
+  /* --- menus: <details class="cog"><summary>…</summary><div class="cog-menu">…</div></details> -- */
+
+  const MENUS = "details.cog, details.filter";
+
+  // A fixed box is clipped by no scrolling table, and stays inside the window.
+  function place(menu) {
+    const box = menu.querySelector("summary").getBoundingClientRect();
+    const panel = menu.querySelector("summary + *");
+    const { clientWidth, clientHeight } = document.documentElement;
+    const start = menu.matches(".cog") ? box.right - panel.offsetWidth : box.left;
+    const fitsBelow = box.bottom + 4 + panel.offsetHeight <= clientHeight - 8;
+    const top = fitsBelow ? box.bottom + 4 : box.top - 4 - panel.offsetHeight;
+    panel.style.left = `${Math.max(8, Math.min(start, clientWidth - panel.offsetWidth - 8))}px`;
+    panel.style.top = `${Math.max(8, top)}px`;
+    menu.dataset.placed = "";
+  }
+
+  function openMenus() {
+    return [...document.querySelectorAll(MENUS)].filter((menu) => menu.open);
+  }
+
+  function close(menu) {
+    menu.open = false;
+    delete menu.dataset.placed;
+    menu.querySelector("summary").focus();
+  }
+
+  function choices(menu) {
+    return [...menu.querySelectorAll("summary + * :is(a[href], button:enabled)")];
+  }
+
+  document.addEventListener(
+    "toggle",
+    ({ target }) => {
+      if (!target.matches(MENUS)) return;
+      if (!target.open) {
+        delete target.dataset.placed;
+        return;
+      }
+      for (const menu of openMenus()) {
+        if (menu !== target) menu.open = false;
+      }
+      place(target);
+    },
+    true,
+  );
+
+  document.addEventListener("click", ({ target }) => {
+    for (const menu of openMenus()) {
+      if (!menu.contains(target)) menu.open = false;
+    }
+  });
+
+  for (const moved of ["scroll", "resize"]) {
+    window.addEventListener(moved, () => openMenus().forEach(place), { capture: true, passive: true });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const menu = event.target.closest?.(MENUS);
+    if (event.key === "Escape") {
+      openMenus().forEach(close);
+      return;
+    }
+    if (!menu || !["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    menu.open = true;
+    place(menu);
+    const items = choices(menu);
+    const here = items.indexOf(document.activeElement);
+    const next = {
+      ArrowDown: here + 1,
+      ArrowUp: here < 0 ? -1 : here - 1,
+      Home: 0,
+      End: -1,
+    }[event.key];
+    items.at(next % items.length)?.focus();
+  });
+
+  /* --- connector form: the fields of the chosen type only ------------------------------------- */
+
+  const type = document.getElementById("id_type");
+  const fixedType = document.querySelector("[data-connector-type]");
+
+  function showChosenType() {
+    const chosen = type ? type.value : fixedType.dataset.connectorType;
+    for (const part of document.querySelectorAll('form [class*="type-"]')) {
+      const types = [...part.classList].filter((name) => name.startsWith("type-"));
+      if (types.length) part.hidden = !types.includes(`type-${chosen}`);
+    }
+  }
+
+  if (type || fixedType) {
+    showChosenType();
+    type?.addEventListener("change", showChosenType);
+    // Back and Forward restore what was chosen after this script has run.
+    window.addEventListener("pageshow", showChosenType);
+  }
+
+  /* --- connector form: a reference proposed from the name, and the login address it makes ------ */
+
+  const name = document.getElementById("id_name");
+  const reference = document.getElementById("id_reference");
+  const preview = document.getElementById("login-address-preview");
+  const UNDIVIDED = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ł: "l" };
+
+  function proposal() {
+    return name.value
+      .toLowerCase()
+      .replace(/[ßæœøđł]/g, (letter) => UNDIVIDED[letter])
+      .normalize("NFKD")
+      .replace(/\p{M}/gu, "")
+      .replace(/[^a-z0-9]+/g, "-")
+      .slice(0, 100)
+      .replace(/^-|-$/g, "");
+  }
+
+  function showLoginAddress() {
+    if (!preview) return;
+    const written = reference.value.trim();
+    preview.textContent = preview.dataset.base + (written ? encodeURIComponent(written) : "…");
+  }
+
+  if (name && reference) {
+    // Only for a new connector: a shared login address must not change with the name.
+    let proposing =
+      document.body.classList.contains("add-form") && ["", proposal()].includes(reference.value);
+    name.addEventListener("input", () => {
+      if (proposing) reference.value = proposal();
+      showLoginAddress();
+    });
+    reference.addEventListener("input", () => {
+      proposing = false;
+      showLoginAddress();
+    });
+    showLoginAddress();
+  }
+
+  /* --- tabs: <div data-tabs><section id="…" data-tab="Title">…</section>…</div> ---------------- */
+
+  function makeTabs(container) {
+    const panels = [...container.querySelectorAll(":scope > section[id][data-tab]")];
+    if (panels.length < 2) return;
+    const list = document.createElement("div");
+    list.className = "tabs";
+    list.setAttribute("role", "tablist");
+    const tabs = panels.map((panel) => {
+      const tab = document.createElement("button");
+      tab.type = "button";
+      tab.id = `tab-${panel.id}`;
+      tab.textContent = panel.dataset.tab;
+      tab.setAttribute("role", "tab");
+      tab.setAttribute("aria-controls", panel.id);
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", tab.id);
+      if (panel.querySelector(".errorlist, .errors")) {
+        tab.classList.add("has-errors");
+        tab.title = container.dataset.error || "";
+      }
+      list.append(tab);
+      return tab;
+    });
+
+    function show(chosen) {
+      panels.forEach((panel, index) => {
+        const isChosen = index === chosen;
+        panel.hidden = !isChosen;
+        tabs[index].setAttribute("aria-selected", String(isChosen));
+        tabs[index].tabIndex = isChosen ? 0 : -1;
+      });
+    }
+
+    function choose(chosen) {
+      show(chosen);
+      tabs[chosen].focus();
+      history.replaceState(history.state, "", `#${panels[chosen].id}`);
+    }
+
+    list.addEventListener("click", (event) => {
+      const tab = event.target.closest("[role=tab]");
+      if (tab) choose(tabs.indexOf(tab));
+    });
+    list.addEventListener("keydown", (event) => {
+      const here = tabs.indexOf(document.activeElement);
+      const last = tabs.length - 1;
+      const next = {
+        ArrowRight: here === last ? 0 : here + 1,
+        ArrowLeft: here === 0 ? last : here - 1,
+        Home: 0,
+        End: last,
+      }[event.key];
+      if (next === undefined) return;
+      event.preventDefault();
+      choose(next);
+    });
+
+    container.prepend(list);
+    container.classList.add("tabbed");
+    const fromHash = () => panels.findIndex((panel) => `#${panel.id}` === location.hash);
+    const wrong = tabs.findIndex((tab) => tab.classList.contains("has-errors"));
+    show(Math.max(0, wrong >= 0 ? wrong : fromHash()));
+    window.addEventListener("hashchange", () => {
+      if (fromHash() >= 0) show(fromHash());
+    });
+  }
+
+  document.querySelectorAll("[data-tabs]").forEach(makeTabs);
+}
