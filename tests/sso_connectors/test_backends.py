@@ -1,0 +1,119 @@
+"""Sessions live no longer than the link that admitted them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.contrib import auth
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+from django.utils import timezone
+
+from sso_connectors.backends import ConnectorBackend
+from sso_connectors.models import Connector, Link
+from tests.agent import Agent
+from tests.conftest import UserMaker
+from tests.idp import IdP
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def relink(alice: User) -> None:
+    connector = Connector.objects.get()
+    Link.objects.all().delete()
+    Link.objects.create(user=alice, connector=connector)
+
+
+def change_password(alice: User) -> None:
+    alice.set_password("a new one that is long")
+    alice.save()
+
+
+@pytest.mark.row(16)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda alice: Link.objects.all().delete(),
+        relink,
+        lambda alice: Connector.objects.update(enabled=False),
+        lambda alice: Connector.objects.all().delete(),
+        lambda alice: User.objects.update(is_active=False),
+        lambda alice: User.objects.update(is_staff=True),
+        change_password,
+    ],
+)
+def test_session_ends_with_what_admitted_it(
+    agent: Agent, idp: IdP, alice: User, change: Callable[[User], object]
+) -> None:
+    agent.sign_in(idp)
+    assert agent.username == "alice@acme.example"
+
+    change(alice)
+
+    assert agent.username is None
+    assert not Session.objects.exists(), "it is over for good, not only hidden"
+
+
+@pytest.mark.row(27)
+def test_session_of_staff_ends_when_their_connector_may_no_longer_sign_staff_in(
+    agent: Agent, idp: IdP, connector: Connector, make_user: UserMaker
+) -> None:
+    make_user("boss@acme.example", connector, is_staff=True)
+    Connector.objects.update(staff_may_sign_in=True)
+    agent.sign_in(idp, name_id="boss@acme.example")
+    assert agent.username == "boss@acme.example"
+
+    Connector.objects.update(staff_may_sign_in=False)
+
+    assert agent.username is None
+
+
+@pytest.mark.row(16)
+def test_session_lasts_twelve_hours_at_most_however_busy(
+    agent: Agent, idp: IdP, alice: User
+) -> None:
+    agent.sign_in(idp)
+    start = timezone.now()
+    with time_machine.travel(start + timedelta(hours=11, minutes=59)):
+        assert agent.username == "alice@acme.example"
+    with time_machine.travel(start + timedelta(hours=12, minutes=1)):
+        assert agent.username is None
+
+
+@pytest.mark.row(16)
+def test_session_ends_when_the_identity_provider_says(agent: Agent, idp: IdP, alice: User) -> None:
+    now = timezone.now()
+    agent.sign_in(idp, session_not_on_or_after=now + timedelta(minutes=30))
+    with time_machine.travel(now + timedelta(minutes=29)):
+        assert agent.username == "alice@acme.example"
+    with time_machine.travel(now + timedelta(minutes=31)):
+        assert agent.username is None
+
+
+@pytest.mark.row(16)
+def test_who_does_not_look_at_the_link_gets_nobody(agent: Agent, idp: IdP, alice: User) -> None:
+    """Code that asks Django itself for the session's user fails closed."""
+    agent.sign_in(idp)
+    request = HttpRequest()
+    request.session = agent.client.session
+
+    assert auth.get_user(request).is_anonymous
+    assert ConnectorBackend().get_user(alice.pk) is None
+    assert auth.authenticate(request, username=alice.username, password="x") is None
+
+
+def test_password_sessions_are_not_touched(agent: Agent, make_user: UserMaker) -> None:
+    staff = make_user("staff@acme.example", is_staff=True)
+    agent.client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+
+    assert agent.username == "staff@acme.example"
+
+
+def test_session_is_one_query(
+    agent: Agent, idp: IdP, alice: User, django_assert_num_queries: Callable[[int], object]
+) -> None:
+    agent.sign_in(idp)
+    with django_assert_num_queries(2):  # type: ignore[attr-defined]
+        assert agent.client.get("/").status_code == 200

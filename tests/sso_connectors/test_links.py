@@ -1,0 +1,83 @@
+"""The one rule on who gets in, without HTTP."""
+
+import pytest
+
+from sso_connectors.attempts import Checks
+from sso_connectors.errors import NotAdmitted
+from sso_connectors.identity import Identity
+from sso_connectors.links import linked_user
+from sso_connectors.models import Connector, Link
+from tests.conftest import ConnectorMaker, UserMaker
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def identity(username: str, subject: str = "") -> Identity:
+    return Identity(username=username, subject=subject, issuer="urn:idp", key="AA")
+
+
+@pytest.mark.row(22)
+@pytest.mark.parametrize(
+    "written", ["alice@acme.example", "ALICE@Acme.Example", " alice@acme.example "]
+)
+def test_admitted_in_any_case(connector: Connector, alice: User, written: str) -> None:
+    assert linked_user(connector, identity(written), Checks()).user == alice
+
+
+@pytest.mark.row(22)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "alice",
+        "alice+x@acme.example",
+        "al.ice@acme.example",
+        "alicе@acme.example",  # a Cyrillic е
+        "ａlice@acme.example",
+        "alice@acme.example.evil.example",
+        "alice@acme.example\0",
+        "alice@acme.example\n.evil",
+        "aliſe@acme.example",
+    ],
+)
+def test_no_near_miss(connector: Connector, alice: User, written: str) -> None:
+    checks = Checks()
+    with pytest.raises(NotAdmitted):
+        linked_user(connector, identity(written), checks)
+
+    assert checks.failed, "the administrator sees why"
+
+
+@pytest.mark.row(23)
+def test_two_users_of_one_connector_never_share_a_subject(
+    connector: Connector, alice: User, make_user: UserMaker
+) -> None:
+    make_user("bob@acme.example", connector)
+    linked_user(connector, identity("alice@acme.example", "one"), Checks())
+
+    with pytest.raises(NotAdmitted):
+        linked_user(connector, identity("bob@acme.example", "one"), Checks())
+    assert Link.objects.get(user__username="bob@acme.example").subject is None
+
+
+@pytest.mark.row(15)
+def test_one_subject_at_two_connectors(
+    connector: Connector, alice: User, make_connector: ConnectorMaker
+) -> None:
+    other = make_connector("other")
+    Link.objects.create(user=alice, connector=other)
+    linked_user(connector, identity("alice@acme.example", "one"), Checks())
+
+    assert linked_user(other, identity("alice@acme.example", "one"), Checks()).connector == other
+
+
+@pytest.mark.row(28)
+def test_same_work_for_unknown_unlinked_and_inactive(
+    connector: Connector, make_user: UserMaker, django_assert_num_queries: object
+) -> None:
+    make_user("unlinked@acme.example")
+    make_user("inactive@acme.example", connector, is_active=False)
+    for name in ("nobody", "unlinked", "inactive"):
+        with django_assert_num_queries(1), pytest.raises(NotAdmitted):  # type: ignore[operator]
+            linked_user(connector, identity(f"{name}@acme.example"), Checks())

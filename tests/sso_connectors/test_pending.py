@@ -1,0 +1,140 @@
+"""A pending login is answered once and claimed once, whoever else is trying."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.utils import timezone
+
+from sso_connectors.attempts import Attempt, Checks
+from sso_connectors.identity import Identity
+from sso_connectors.models import Connector
+from sso_connectors.pending import PendingLogin, PendingState, digest
+from tests.agent import Agent
+from tests.idp import IdP
+from users.models import User
+
+IDENTITY = Identity(
+    username="alice@acme.example",
+    subject="for-good",
+    issuer="urn:idp",
+    key="AA:BB",
+    not_after=timezone.now().replace(microsecond=0),
+)
+
+
+@pytest.fixture
+def pending(connector: Connector) -> PendingLogin:
+    attempt = Attempt.objects.create(connector=connector)
+    return PendingLogin.begin(browser="browser", connector=connector, attempt=attempt)
+
+
+def answered(pending: PendingLogin) -> str:
+    handle = pending.answer_with(IDENTITY, Checks(verified=True))
+    assert handle is not None
+    return handle
+
+
+def test_identity_survives_storage(pending: PendingLogin) -> None:
+    claimed = PendingLogin.claim(handle=answered(pending), browser="browser")
+
+    assert claimed is not None
+    assert claimed.proved == IDENTITY
+    assert claimed.checks == Checks(verified=True)
+
+
+def test_nothing_of_use_is_stored(pending: PendingLogin) -> None:
+    """Who reads the table can't finish a login, and a claimed row names nobody."""
+    handle = answered(pending)
+    pending.refresh_from_db()
+    assert pending.handle_hash == digest(handle)
+    assert pending.browser_hash == digest("browser")
+
+    PendingLogin.claim(handle=handle, browser="browser")
+    pending.refresh_from_db()
+    assert pending.answer == {}
+
+
+@pytest.mark.row(12)
+def test_answered_once(pending: PendingLogin) -> None:
+    answered(pending)
+
+    assert pending.answer_with(IDENTITY, Checks()) is None
+
+
+@pytest.mark.row(12)
+def test_answer_comes_too_late(pending: PendingLogin) -> None:
+    with time_machine.travel(timezone.now() + timedelta(minutes=10, seconds=1)):
+        assert PendingLogin.find(pending.request_id) is None
+        assert pending.answer_with(IDENTITY, Checks()) is None
+
+
+@pytest.mark.row(24)
+@pytest.mark.parametrize(
+    ("handle", "browser", "later"),
+    [("wrong", "browser", 0), (None, "another", 0), (None, "browser", 61), (None, "browser", 601)],
+)
+def test_claim_needs_all_that_must_be_true(
+    pending: PendingLogin, handle: str | None, browser: str, later: int
+) -> None:
+    real = answered(pending)
+    with time_machine.travel(timezone.now() + timedelta(seconds=later)):
+        assert PendingLogin.claim(handle=handle or real, browser=browser) is None
+
+    pending.refresh_from_db()
+    assert pending.state == PendingState.ANSWERED, "a failed claim burns nothing"
+
+
+def test_clear_expired_keeps_what_is_under_way(pending: PendingLogin) -> None:
+    assert PendingLogin.clear_expired() == 0
+    with time_machine.travel(timezone.now() + timedelta(minutes=13)):
+        assert PendingLogin.clear_expired() == 1
+
+
+def at_once(count: int, act: Callable[[], object]) -> list[object]:
+    """Run `act` in `count` threads that start together, each with a database connection of its own."""
+    barrier = Barrier(count)
+
+    def run(_number: int) -> object:
+        try:
+            barrier.wait()
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+@pytest.mark.row(12)
+@pytest.mark.django_db(transaction=True)
+def test_parallel_claims(pending: PendingLogin) -> None:
+    handle = answered(pending)
+
+    results = at_once(8, lambda: PendingLogin.claim(handle=handle, browser="browser"))
+
+    assert sum(result is not None for result in results) == 1
+
+
+@pytest.mark.row(12)
+@pytest.mark.django_db(transaction=True)
+def test_parallel_replays_over_http(idp: IdP, alice: User) -> None:
+    """One response posted by eight at once, each going on to the last step: one session."""
+    agent = Agent()
+    saml_response = idp.respond(agent.start())
+    cookie = agent.client.cookies["sso-browser"].value
+
+    def replay() -> int:
+        rival = Agent()
+        rival.client.cookies["sso-browser"] = cookie
+        return int(rival.answer(saml_response).status_code)
+
+    statuses = at_once(8, replay)
+
+    assert sorted(statuses) == [302] + [403] * 7
+    assert Session.objects.count() == 1
