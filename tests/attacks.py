@@ -471,15 +471,8 @@ def second_signature_first(case: Case) -> bytes:
 
 
 @attack(3)
-def signature_last_child(case: Case) -> bytes:
-    """A good Signature where the schema has none. So are the next three."""
-    response = case.signed_as_evil()
-    _assertion(response).append(_detach(_signature(_assertion(response))))
-    return _write(response)
-
-
-@attack(3)
 def signature_in_subject(case: Case) -> bytes:
+    """A good Signature in a wrong place. So are the next two."""
     response = case.signed_as_evil()
     signature = _detach(_signature(_assertion(response)))
     _only(_assertion(response).find(saml("Subject"))).append(signature)

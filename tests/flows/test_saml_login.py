@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -207,11 +208,10 @@ def test_foreign_host_is_refused(agent: Agent, connector: Connector) -> None:
 
 
 @pytest.mark.row(30)
-def test_expired_logins_are_cleared_by_later_ones(
-    agent: Agent, connector: Connector, django_assert_max_num_queries: Any
-) -> None:
+def test_expired_logins_are_cleared_by_later_ones(agent: Agent, connector: Connector) -> None:
     with time_machine.travel(timezone.now() - timedelta(hours=1)):
         agent.start()
+    cache.clear()  # once a minute; Redis keeps its own time
     agent.start()
 
     assert PendingLogin.objects.count() == 1

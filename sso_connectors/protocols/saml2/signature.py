@@ -128,10 +128,8 @@ def check_shape(root: etree._Element) -> None:
     signatures = list(root.iter("{*}Signature"))
     for signature in signatures:
         owner = signature.getparent()
-        before = signature.getprevious()
-        if owner is None or owner not in owners:
-            raise SignatureError("There is a signature where none belongs.")
-        if signature.tag != f"{DS}Signature" or before is None or before.tag != f"{SAML}Issuer":
+        # Its place among the siblings proves nothing; some providers put it last, unlike the schema.
+        if signature.tag != f"{DS}Signature" or owner is None or owner not in owners:
             raise SignatureError("There is a signature where none belongs.")
         _check_signature(signature, str(owner.get("ID")))
     for element in owners:
