@@ -7,6 +7,8 @@ os.environ["DEBUG"] = "false"
 os.environ["PUBLIC_BASE_URL"] = "http://localhost:8000"
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1],other.example"
 os.environ["TRUSTED_PROXIES"] = ""
+# Playwright keeps an event loop in the tests' thread, which Django would take for async code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 from maker.settings import *  # noqa: F403
 from maker.settings import DATABASES, STORAGES, VAR_DIR
