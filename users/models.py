@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
@@ -25,7 +26,11 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Find by any spelling; raises User.DoesNotExist, also for what is no e-mail address."""
-        return self.get(username=(username or "").strip().lower())
+        try:
+            spelling = normalise_username(username or "")
+        except ValidationError as error:
+            raise self.model.DoesNotExist from error
+        return self.get(username=spelling)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -91,4 +96,7 @@ def axes_username(request: HttpRequest | None, credentials: dict[str, Any] | Non
     given = (credentials or {}).get("username")
     if given is None and request is not None:
         given = request.POST.get("username", "")
-    return str(given or "").strip().lower()[:MAX_LENGTH]
+    try:
+        return normalise_username(str(given or ""))
+    except ValidationError:
+        return str(given or "").strip().lower()[:MAX_LENGTH]

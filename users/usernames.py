@@ -33,7 +33,7 @@ def normalise_username(text: str) -> str:
         if not unicodedata.is_normalized("NFKC", text):
             raise ValueError
         if not domain.isascii():
-            domain = idna.encode(domain.lower(), std3_rules=True).decode("ascii")
+            domain = idna.encode(domain.lower(), strict=True).decode("ascii")
         address = f"{local}{at}{domain}"
         if not address.isascii():
             raise ValueError

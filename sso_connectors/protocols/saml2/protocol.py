@@ -2,6 +2,7 @@
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 
 from ...errors import BadMessage
 from ...identity import Identity
@@ -19,12 +20,18 @@ class Saml2(Protocol):
     def receive(self, request: HttpRequest) -> SamlAnswer | None:
         if request.method != "POST":
             return None
-        # Before anything is read; a form is a third larger than what it holds, in base64.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * MAX_BYTES:
-            raise BadMessage(f"The form is larger than {2 * MAX_BYTES} bytes.")
         try:
+            # Before anything is read; a form is a third larger than what it holds, in base64.
+            if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * MAX_BYTES:
+                raise BadMessage(f"The form is larger than {2 * MAX_BYTES} bytes.")
             values = request.POST.getlist("SAMLResponse")
-        except (SuspiciousOperation, BadRequest, UnreadablePostError, LookupError) as error:
+        except (
+            SuspiciousOperation,
+            BadRequest,
+            MultiPartParserError,
+            UnreadablePostError,
+            ValueError,
+        ) as error:
             raise BadMessage("The form could not be read.") from error
         if not values:
             return None

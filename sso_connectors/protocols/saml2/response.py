@@ -33,7 +33,7 @@ _KNOWN_CONDITIONS: Final = {
     f"{SAML}OneTimeUse",
     f"{SAML}ProxyRestriction",
 }
-# An IdP of many connectors shows few keys; more candidates than these are not tried.
+# An IdP of many connectors shows few keys; more connectors, or keys, than these are not tried.
 _MAX_CANDIDATES: Final = 50
 
 
@@ -71,7 +71,7 @@ class SamlAnswer(Answer):
                 keys[certificate.fingerprint] = certificate
                 trusting.setdefault(certificate.fingerprint, []).append(connector)
         try:
-            certificate = verified(self._root, list(keys.values())).certificate
+            certificate = verified(self._root, list(keys.values())[:_MAX_CANDIDATES]).certificate
         except SignatureError as error:
             raise ResponseRefused(
                 f"It answers no login under way, and no connector vouches for it: {error}"
@@ -99,7 +99,7 @@ class SamlAnswer(Answer):
             response = self._root if found.response is None else found.response
             _record_certificate(certificate, checks)
         if assertion is None:
-            raise ResponseRefused("There is no assertion.")
+            raise _refusal(checks)
         checks.verified = signed_response
         _check_response(response, pending, checks, signed=signed_response)
         checks.verified = certificate is not None
@@ -112,9 +112,7 @@ class SamlAnswer(Answer):
         )
         subject = subject_of(name_id, name_id_format, attributes, checks)
         if certificate is None or checks.failed:
-            raise ResponseRefused(
-                "; ".join(f"{item.name}: received {item.received}" for item in checks.failed)
-            )
+            raise _refusal(checks)
         return Identity(
             username=username,
             subject=subject,
@@ -134,6 +132,12 @@ class SamlAnswer(Answer):
         if not succeeded:
             message = text_of(self._root.find(f"{SAMLP}Status/{SAMLP}StatusMessage"))
             raise IdentityProviderError(f"{' / '.join(codes) or 'no status'} {message}".strip())
+
+
+def _refusal(checks: Checks) -> ResponseRefused:
+    return ResponseRefused(
+        "; ".join(f"{item.name}: received {item.received}" for item in checks.failed)
+    )
 
 
 def _record_certificate(certificate: SigningCertificate, checks: Checks) -> None:

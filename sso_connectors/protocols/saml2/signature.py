@@ -6,19 +6,19 @@ bytes that were signed (saml-core-2.0 section 5.4, xmldsig-core).
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from ...certificates import SigningCertificate
+from ...certificates import MIN_RSA_BITS, SigningCertificate
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 SAML: Final = "{urn:oasis:names:tc:SAML:2.0:assertion}"
@@ -45,6 +45,7 @@ _DIGEST_ALGORITHMS: Final = frozenset(
 )
 _SIGNATURE_METHOD_NAMES: Final = frozenset(item.value for item in _SIGNATURE_METHODS)
 _DIGEST_ALGORITHM_NAMES: Final = frozenset(item.value for item in _DIGEST_ALGORITHMS)
+_MAX_PREFIXES: Final = 64
 
 
 class SignatureError(ValueError):
@@ -198,6 +199,12 @@ def _check_exclusive(element: etree._Element) -> None:
         child.tag != _INCLUSIVE_NAMESPACES or "PrefixList" not in child.attrib for child in element
     ):
         raise SignatureError("The canonicalization must be exclusive c14n without comments.")
+    # Each prefix is looked up at each element below SignedInfo before any key is tried, so thousands
+    # of both would keep the processor busy for minutes.
+    if len(element) > 1 or any(
+        len(child) or len(child.get("PrefixList", "").split()) > _MAX_PREFIXES for child in element
+    ):
+        raise SignatureError("The canonicalization lists too many namespaces.")
 
 
 def _check_base64(element: etree._Element) -> None:
@@ -213,6 +220,10 @@ def _verify(
     root: etree._Element, owner: etree._Element, location: str, certificate: SigningCertificate
 ) -> etree._Element:
     """Return `owner` as parsed from the bytes that its signature covers."""
+    key = certificate.certificate.public_key()
+    if isinstance(key, RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        # Forms refuse such a certificate, but a row can be written without them.
+        raise SignatureError(f"The key of {certificate.fingerprint} is too short to be believed.")
     configuration = SignatureConfiguration(
         require_x509=True,
         location=location,
@@ -245,14 +256,15 @@ def _verify(
 
 
 def claimed_fingerprint(root: etree._Element) -> str:
-    """The SHA-256 fingerprint of the certificate that the message itself shows; for display only."""
+    """The SHA-256 fingerprint of the certificate that the message itself shows; for display only.
+
+    The certificate is a stranger's, so it is hashed and never parsed.
+    """
     element = next(root.iter(f"{DS}X509Certificate"), None)
     if element is None:
-        return "no certificate in the message"
+        return "no certificate"
     try:
-        certificate = x509.load_der_x509_certificate(
-            base64.b64decode("".join((element.text or "").split()))
-        )
+        shown = base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError):
-        return "an unreadable certificate in the message"
-    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+        return "an unreadable certificate"
+    return hashlib.sha256(shown).digest().hex(":").upper()

@@ -35,8 +35,12 @@ Attributes = Mapping[str, Sequence[str]]
 
 
 def text_of(element: etree._Element | None) -> str:
-    """The whole text of an element, "" without one; never cut at a child."""
-    return "" if element is None else "".join(map(str, element.itertext())).strip()
+    """The whole text of an element, "" without one; never cut at a child.
+
+    Only XML's own white space is trimmed: whoever registers a name that ends in a no-break space is
+    not the one without it.
+    """
+    return "" if element is None else "".join(map(str, element.itertext())).strip(" \t\r\n")
 
 
 def instant(written: str | None) -> datetime | None:
@@ -59,7 +63,9 @@ def name_id_of(assertion: etree._Element, checks: Checks) -> tuple[str, str]:
         "identifier",
         len(subjects) == 1 and len(found) <= 1 and not encrypted and not any(map(len, found)),
         expected="one subject with a plain NameID",
-        received="an encrypted one" if encrypted else f"{len(subjects)} / {len(found)}",
+        received="an encrypted one; switch off NameID encryption at the identity provider"
+        if encrypted
+        else f"{len(subjects)} subjects, {len(found)} NameIDs",
     )
     if not found:
         return "", ""

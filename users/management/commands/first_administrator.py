@@ -30,7 +30,9 @@ class Command(BaseCommand):
             if User.objects.filter(is_superuser=True, is_active=True).exists():
                 raise CommandError("There is an administrator already; use createsuperuser.")
             user = User(username=username, is_staff=True, is_superuser=True)
-        elif not (user.is_superuser and user.must_change_password):
+        elif not user.is_superuser:
+            raise CommandError(f"{username} is a user, and no administrator; name another address.")
+        elif not user.must_change_password:
             return
         password = secrets.token_urlsafe(15)
         user.set_password(password)

@@ -1,0 +1,120 @@
+"""The Maker's own manners: its name, one-time passwords, locking out guessers, strict pages."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.agent import HOST
+from tests.conftest import UserMaker
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "correct horse battery"
+
+
+def sign_in(client: Client, username: str, password: str, **extra: Any) -> Any:
+    return client.post("/maker/login/", {"username": username, "password": password}, **extra)
+
+
+@pytest.fixture
+def boss(make_user: UserMaker) -> User:
+    return make_user("boss@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(HTTP_HOST=HOST)
+
+
+def test_sign_in_by_password(browser: Client, boss: User) -> None:
+    assert sign_in(browser, "Boss@Maker.example ", PASSWORD).status_code == 302
+    page = browser.get("/maker/").content.decode()
+
+    assert "Django" not in page
+    assert "Maker" in page
+
+
+def test_one_time_password_leads_to_choosing_ones_own(browser: Client, boss: User) -> None:
+    boss.must_change_password = True
+    boss.save()
+    sign_in(browser, boss.username, PASSWORD)
+    for path in ("/maker/", "/maker/users/user/", "/maker/sso_connectors/connector/add/"):
+        assert browser.get(path)["Location"] == "/maker/password_change/"
+        assert browser.post(path, {})["Location"] == "/maker/password_change/"
+
+    chosen = {"old_password": PASSWORD, "new_password1": "quite another one"}
+    browser.post("/maker/password_change/", {**chosen, "new_password2": "quite another one"})
+
+    assert browser.get("/maker/").status_code == 200
+    boss.refresh_from_db()
+    assert not boss.must_change_password
+
+
+@pytest.mark.row(37)
+def test_guesses_lock_username_and_address_together(
+    browser: Client, boss: User, make_user: UserMaker
+) -> None:
+    other = make_user("other@maker.example", password=PASSWORD, is_staff=True)
+    spellings = [boss.username, boss.username.upper(), f" {boss.username}"]
+    for number in range(10):
+        sign_in(browser, spellings[number % 3], f"guess {number}")
+    locked = sign_in(browser, boss.username, PASSWORD)
+    assert locked.status_code == 429
+    assert "15 minutes" in locked.content.decode()
+
+    assert sign_in(browser, other.username, PASSWORD).status_code == 302, "colleagues get in"
+    elsewhere = Client(HTTP_HOST=HOST, REMOTE_ADDR="10.1.2.3")
+    assert sign_in(elsewhere, boss.username, PASSWORD).status_code == 302, "from their own desk"
+
+
+@pytest.mark.row(37)
+def test_guesses_with_a_forged_address_are_counted_together(browser: Client, boss: User) -> None:
+    for number in range(10):
+        sign_in(browser, boss.username, "guess", HTTP_X_FORWARDED_FOR=f"10.0.0.{number}")
+
+    assert sign_in(browser, boss.username, PASSWORD).status_code == 429
+
+
+def test_password_failures_log_no_address(
+    browser: Client, boss: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in(browser, boss.username, "wrong")
+
+    assert boss.username not in caplog.text
+
+
+@pytest.mark.row(36)
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/sign-in", "/signed-out", "/maker/login/", "/maker/", "/api/sso/login/x", "/nothing"],
+)
+def test_every_page_is_strict(browser: Client, boss: User, path: str) -> None:
+    if path == "/maker/":
+        sign_in(browser, boss.username, PASSWORD)
+    response = browser.get(path, follow=path == "/")
+
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert "no-store" in response["Cache-Control"]
+    assert b"style=" not in response.content
+    assert b"onclick" not in response.content
+
+
+def test_staff_sign_out_of_the_maker(browser: Client, boss: User) -> None:
+    sign_in(browser, boss.username, PASSWORD)
+
+    assert browser.post("/maker/logout/").status_code in {200, 302}
+    assert browser.get("/maker/").status_code == 302
+
+
+def test_sign_in_page_keeps_next(browser: Client) -> None:
+    response = browser.get("/")
+
+    assert response["Location"] == "/sign-in?next=/"
+    assert "Staff sign-in" in browser.get("/sign-in?next=/maker/").content.decode()
