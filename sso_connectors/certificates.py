@@ -29,7 +29,10 @@ MIN_EC_BITS: Final = 256
 PRIVATE_KEY: Final = "private_key"
 EXPIRING: Final = timedelta(days=30)
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+# A block ends at the next five dashes: searching on for its own END would take quadratic time.
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----).)*)-----END \1-----", re.DOTALL)
+_CARRIAGE_RETURN = re.compile(r"&#(?:13|xd);", re.IGNORECASE)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"}
 _X509_CERTIFICATE = "{http://www.w3.org/2000/09/xmldsig#}X509Certificate"
 _MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
@@ -105,7 +108,9 @@ def _read(pasted: str) -> list[x509.Certificate]:
         raise _error(_("This is longer than %(limit)s characters."), limit=MAX_PASTE)
     if "PRIVATE KEY" in pasted:
         raise _private_key()
-    text = pasted.replace("&#13;", "").replace("&#xD;", "").strip().lstrip("\ufeff")
+    text = _CARRIAGE_RETURN.sub("", pasted).strip().lstrip("\ufeff")
+    if text[:20].lower().startswith(("<!doctype html", "<html")):
+        raise _error(_("This is a web page."))
     if text.startswith("<"):
         bodies = _bodies_of_metadata(text)
     elif "-----" in text:
@@ -129,7 +134,8 @@ def _bodies_of_pem(text: str) -> list[str]:
 
 def _bodies_of_metadata(text: str) -> list[str]:
     try:
-        root = safe_xml.parse(text.encode(), max_bytes=4 * MAX_PASTE, comments=True)
+        document = text.encode(errors="surrogatepass")
+        root = safe_xml.parse(document, max_bytes=4 * MAX_PASTE, comments=True)
     except safe_xml.UnsafeXml as error:
         raise _error(
             _("This looks like XML, but can't be read: %(why)s"), why=str(error)
@@ -165,12 +171,15 @@ def _parse(body: str) -> x509.Certificate:
     try:
         der = _decode(body)
     except (binascii.Error, ValueError) as error:
-        seen = " ".join(body.split())[:40]
-        raise _error(_("“%(seen)s…” is not base64 text."), seen=seen) from error
+        # No more of it is repeated: a piece of a private key looks like any other base64 text.
+        stray = _NOT_BASE64.search("".join(body.split()))
+        if stray:
+            raise _error(_("“%(seen)s” is no character of base64 text."), seen=stray[0]) from error
+        raise _error(_("The base64 text here is cut.")) from error
     if not der:
         raise _error(_("There is no certificate here."))
     try:
-        return x509.load_der_x509_certificate(der)
+        return _load(der)
     except ValueError as error:
         if _is_private_key(der):
             raise _private_key() from error
@@ -184,6 +193,17 @@ def _parse(body: str) -> x509.Certificate:
                     want=announced,
                 ) from error
         raise _error(_("This is base64 text, but no certificate.")) from error
+
+
+def _load(der: bytes) -> x509.Certificate:
+    """Raises ValueError, also for names and dates, which are otherwise parsed when asked for."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from error
+    certificate.issuer.rfc4514_string()
+    _describe(certificate)
+    return certificate
 
 
 def _is_private_key(der: bytes) -> bool:
@@ -229,7 +249,7 @@ def _signs_certificates_only(certificate: x509.Certificate) -> bool:
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return False
     return constraints.ca and not usage.digital_signature
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
 from django.test import Client
 
 from .idp import IdP, ReceivedRequest, read_redirect
@@ -48,7 +47,7 @@ class Agent:
         assert not response.cookies, "a cookie set here would replace that of somebody signed in"
         return response
 
-    def finish(self, response: HttpResponse) -> Any:
+    def finish(self, response: Any) -> Any:
         """Follow the redirect that answers the POST."""
         assert response.status_code == 303, response.content
         return self.client.get(response["Location"])

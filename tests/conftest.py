@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-
 from typing import Any
 
 import pytest

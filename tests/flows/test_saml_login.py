@@ -309,7 +309,10 @@ def test_staff_need_a_connector_that_may_sign_them_in(
 def test_subject_is_remembered_and_held_to(
     agent: Agent, idp: IdP, connector: Connector, alice: User
 ) -> None:
-    person = {"name_id_format": PERSISTENT, "attributes": {"mail": ["alice@acme.example"]}}
+    person: dict[str, Any] = {
+        "name_id_format": PERSISTENT,
+        "attributes": {"mail": ["alice@acme.example"]},
+    }
     agent.sign_in(idp, name_id="first-person", **person)
     assert Link.objects.get().subject == "first-person"
 

@@ -10,7 +10,6 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
 
-from sso_connectors.backends import ConnectorBackend
 from sso_connectors.models import Connector, Link
 from tests.agent import Agent
 from tests.conftest import UserMaker
@@ -100,7 +99,6 @@ def test_who_does_not_look_at_the_link_gets_nobody(agent: Agent, idp: IdP, alice
     request.session = agent.client.session
 
     assert auth.get_user(request).is_anonymous
-    assert ConnectorBackend().get_user(alice.pk) is None
     assert auth.authenticate(request, username=alice.username, password="x") is None
 
 

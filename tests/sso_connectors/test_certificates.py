@@ -5,6 +5,7 @@ All keys and certificates are made here, by cryptography; nothing is canned.
 
 import base64
 import functools
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -511,6 +512,49 @@ def test_a_certificate_with_a_changed_byte_is_none() -> None:
     assert seen(base64.b64encode(der + b"\0").decode()) == (
         "This is base64 text, but no certificate."
     )
+
+
+@pytest.mark.filterwarnings(
+    # What cryptography says of a serial number that is not positive; it reads the rest all the same.
+    "ignore::cryptography.utils.CryptographyDeprecationWarning"
+)
+@pytest.mark.parametrize("key", [default_key, ec_key], ids=["RSA", "EC"])
+def test_damaged_certificates_are_told_or_kept_and_never_a_traceback(
+    key: Callable[[], SigningKey],
+) -> None:
+    """Much of a certificate is parsed only when it is asked for, which may be long after."""
+    chance = random.Random(20)  # noqa: S311 - the same damage each time
+    der = key().certificate.public_bytes(Encoding.DER)
+    kept = 0
+    for _ in range(4000):
+        damaged = bytearray(der)
+        for _ in range(chance.choice([1, 1, 2, 3])):
+            damaged[chance.randrange(len(der))] = chance.randrange(256)
+        try:
+            pem = normalise_certificates(base64.b64encode(damaged).decode())
+        except ValidationError as error:
+            assert error.messages[0].endswith(WANTED)  # noqa: PT017 - most are refused, not all
+        else:
+            kept += len(fingerprints(pem))
+    assert kept
+
+
+def test_a_certificate_that_says_a_thing_twice() -> None:
+    def unknown(last: int) -> x509.UnrecognizedExtension:
+        return x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.2.3.4.5.6.{last}"), b"\5\0")
+
+    name = default_key().certificate.subject
+    now = datetime.now(UTC)
+    public = default_key().private_key.public_key()
+    builder = x509.CertificateBuilder(name, name, public, 1, now, now + timedelta(days=90))
+    for last in (7, 8):
+        builder = builder.add_extension(unknown(last), critical=False)
+    certificate = builder.sign(default_key().private_key, hashes.SHA256())
+    der = certificate.public_bytes(Encoding.DER)
+    oid = bytes([0x2A, 3, 4, 5, 6])
+    assert der.count(oid + b"\7") == der.count(oid + b"\x08") == 1
+    twice = base64.b64encode(der.replace(oid + b"\x08", oid + b"\7")).decode()
+    assert fingerprints(normalise_certificates(twice))
 
 
 def test_a_character_that_base64_has_not() -> None:

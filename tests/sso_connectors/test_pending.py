@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import TypeVar
 
 import pytest
 import time_machine
@@ -18,6 +19,8 @@ from sso_connectors.pending import PendingLogin, PendingState, digest
 from tests.agent import Agent
 from tests.idp import IdP
 from users.models import User
+
+Result = TypeVar("Result")
 
 IDENTITY = Identity(
     username="alice@acme.example",
@@ -96,11 +99,11 @@ def test_clear_expired_keeps_what_is_under_way(pending: PendingLogin) -> None:
         assert PendingLogin.clear_expired() == 1
 
 
-def at_once(count: int, act: Callable[[], object]) -> list[object]:
+def at_once(count: int, act: Callable[[], Result]) -> list[Result]:
     """Run `act` in `count` threads that start together, each with a database connection of its own."""
     barrier = Barrier(count)
 
-    def run(_number: int) -> object:
+    def run(_number: int) -> Result:
         try:
             barrier.wait()
             return act()

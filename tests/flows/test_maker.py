@@ -1,0 +1,267 @@
+"""An administrator in a real Chromium: from an empty Maker to an agent who is signed in.
+
+Each screen is left as a picture in var/pictures/, to be looked at.
+"""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, expect
+
+from sso_connectors.attempts import Attempt
+from sso_connectors.models import Connector
+from tests.conftest import ConnectorMaker, UserMaker
+from tests.rigs.process import IdentityProvider
+
+from .test_real_providers import expect_signed_in, give_password
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
+
+PASSWORD = "correct horse battery"
+LIST = "/maker/sso_connectors/connector/"
+COPY = "Copy the login address used on INO cx"
+
+
+@pytest.fixture
+def administrator(page: Page, site: str, make_user: UserMaker) -> Page:
+    """A page on which a superuser has signed in to the Maker by password."""
+    make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    page.goto(f"{site}/maker/")
+    page.get_by_label("Username").fill("root@maker.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site}/maker/")
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    folder = Path(settings.VAR_DIR) / "pictures"
+    folder.mkdir(exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def expect_no_sideways_scroll(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.identity_provider
+def test_from_nothing_to_a_signed_in_agent(
+    administrator: Page, chromium: Browser, site: str, nano: IdentityProvider
+) -> None:
+    page = administrator
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    picture(page, "overview")
+
+    # The connector.
+    page.goto(f"{site}{LIST}")
+    picture(page, "connectors-empty")
+    page.goto(f"{site}{LIST}add/")
+    page.get_by_label("Name", exact=False).first.fill("Acme & Söhne")
+    expect(page.get_by_label("Reference")).to_have_value("acme-sohne")
+    expect(page.locator("#login-address-preview")).to_contain_text("/api/sso/login/acme-sohne")
+    page.get_by_label("Issuer URL").fill(nano.entity_id)
+    page.get_by_label("Endpoint").fill(nano.sso_url)
+    page.get_by_label("SAML identifier format").select_option("unspecified")
+    page.locator("#id_certificates").fill(nano.certificate_pem)
+    picture(page, "connector-add")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".pill-ready")).to_be_visible()
+
+    # The user, on the card.
+    page.goto(f"{site}/maker/users/user/add/")
+    page.get_by_label("Username").fill("alice@acme.example")
+    picture(page, "user-add")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("tab", name="SSO connectors").click()
+    page.get_by_text("Add another SSO connector").click()
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").fill("acm")
+    page.get_by_role("option", name="Acme & Söhne").click()
+    picture(page, "user-card")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    # The login address, from the cog wheel.
+    page.goto(f"{site}{LIST}")
+    page.locator("details.cog summary").click()
+    picture(page, "connectors-menu")
+    page.get_by_role("button", name=COPY).click()
+    expect(page.get_by_text("is in the clipboard")).to_be_visible()
+    address = page.evaluate("navigator.clipboard.readText()")
+    assert address == f"{site}/api/sso/login/acme-sohne"
+
+    # The agent, on another machine.
+    context = chromium.new_context()
+    agent = context.new_page()
+    agent.goto(address)
+    give_password(agent)
+    expect_signed_in(agent, site)
+    picture(agent, "landing")
+    context.close()
+
+
+def test_clipboard_denied_shows_the_address_selected(
+    administrator: Page, site: str, connector: Connector
+) -> None:
+    page = administrator
+    page.add_init_script(
+        "navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))"
+    )
+    page.goto(f"{site}{LIST}")
+    page.locator("details.cog summary").click()
+    page.get_by_role("button", name=COPY).click()
+
+    field = page.locator("dialog[open] input")
+    expect(field).to_have_value(f"{site}/api/sso/login/acme")
+    assert page.evaluate(
+        "(() => { const f = document.querySelector('dialog[open] input');"
+        " return f.value.slice(f.selectionStart, f.selectionEnd) })()"
+    ) == (f"{site}/api/sso/login/acme")
+    picture(page, "clipboard-denied")
+
+
+def test_menu_by_keyboard(administrator: Page, site: str, connector: Connector) -> None:
+    page = administrator
+    page.goto(f"{site}{LIST}")
+    summary = page.locator("details.cog summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=COPY)).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name=COPY)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=COPY)).to_be_hidden()
+    expect(summary).to_be_focused()
+
+
+def test_form_shows_the_fields_of_the_type(administrator: Page, site: str) -> None:
+    page = administrator
+    page.goto(f"{site}{LIST}add/")
+    expect(page.get_by_label("Issuer URL")).to_be_visible()
+    expect(page.get_by_label("Authentication method")).to_be_hidden()
+
+    page.get_by_label("Type").select_option("oauth2")
+
+    expect(page.get_by_label("Issuer URL")).to_be_hidden()
+    expect(page.get_by_label("Authentication method")).to_be_visible()
+    picture(page, "connector-oauth2")
+
+
+def test_action_on_selected_rows(
+    administrator: Page, site: str, make_connector: ConnectorMaker
+) -> None:
+    page = administrator
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    make_connector("one")
+    make_connector("two")
+    page.goto(f"{site}{LIST}")
+    page.locator("#action-toggle").check()
+    page.locator("select[name=action]").select_option(label=COPY)
+    page.get_by_role("button", name="Go").click()
+    picture(page, "login-addresses")
+    page.get_by_role("button", name="Copy all").click()
+    expect(page.locator("[aria-live]").first).not_to_be_empty()
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f"One\t{site}/api/sso/login/one" in copied
+    assert f"Two\t{site}/api/sso/login/two" in copied
+
+
+def test_failure_code_leads_the_administrator_to_the_cause(
+    administrator: Page, chromium: Browser, site: str, connector: Connector
+) -> None:
+    context = chromium.new_context()
+    agent = context.new_page()
+    agent.goto(f"{site}/api/sso/login/nobody")
+    picture(agent, "failure-404")
+    Connector.objects.update(enabled=False)
+    agent.goto(f"{site}/api/sso/login/acme")
+    picture(agent, "failure")
+    code = agent.locator(".code code").inner_text()
+    context.close()
+
+    page = administrator
+    page.goto(f"{site}/maker/sso_connectors/attempt/")
+    page.locator("#searchbar").fill(code)
+    page.keyboard.press("Enter")
+    picture(page, "attempts")
+    page.get_by_role("link", name=code).click()
+    expect(page.get_by_text("The connector is disabled.")).to_be_visible()
+    picture(page, "attempt")
+
+
+LONG = "https://accounts.google.com/o/saml2/idp?idpid=C01abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.fixture
+def many(make_connector: ConnectorMaker) -> None:
+    for number, name in enumerate(("Acme GmbH", "Bell & Sons", "Câble Télécom", "Delta Airways")):
+        make_connector(
+            f"customer-{number}.contact-centre",
+            name=name,
+            issuer_url=LONG,
+            endpoint=LONG,
+            identifier_format="windowsDomainQualifiedName" if number == 1 else "emailAddress",
+            enabled=number != 2,
+        )
+    make_connector("draft", name="Epsilon", certificates="", enabled=False)
+    Connector.objects.create(
+        name="Foxtrot", reference="foxtrot", type="oauth2", authentication_method="salesforce"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_screens_fit(
+    administrator: Page,
+    site: str,
+    many: None,
+    alice: object,
+    scheme: str,
+    width: int,
+) -> None:
+    """No horizontal scroll on any screen, in either theme, on a desk or on a phone."""
+    page = administrator
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 800})
+    Attempt.objects.create(connector_reference="acme", cause="unknown_connector", outcome="failed")
+    paths = {
+        "overview": "/maker/",
+        "connectors": LIST,
+        "connector": f"{LIST}{Connector.objects.latest('pk').pk - 5}/change/",
+        "connector-add": f"{LIST}add/",
+        "users": "/maker/users/user/",
+        "attempts": "/maker/sso_connectors/attempt/",
+        "password": "/maker/password_change/",
+        "sign-in": "/sign-in",
+        "signed-out": "/signed-out",
+        "landing": "/",
+    }
+    for name, path in paths.items():
+        page.goto(f"{site}{path}")
+        picture(page, f"{name}-{scheme}-{width}")
+        expect_no_sideways_scroll(page)
+
+
+def test_works_without_javascript(
+    chromium: Browser, site: str, make_user: UserMaker, connector: Connector
+) -> None:
+    make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/maker/")
+    page.get_by_label("Username").fill("root@maker.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(f"{site}{LIST}{connector.pk}/change/")
+    page.get_by_label("Endpoint").fill("http://insecure.example")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("must start with “https://”")).to_be_visible()
+    page.get_by_label("Endpoint").fill("https://other.example/sso")
+    page.get_by_role("button", name="Save", exact=True).click()
+    connector.refresh_from_db()
+    assert connector.endpoint == "https://other.example/sso"
+    context.close()
