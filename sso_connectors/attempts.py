@@ -5,6 +5,7 @@ is shown to administrators as it came; `verified` says whether a valid signature
 """
 
 import logging
+import re
 import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final
@@ -47,9 +48,7 @@ class Checks:
 
     def record(self, name: str, passed: bool, *, expected: object, received: object) -> bool:
         """Keep one verdict and return it."""
-        self.items.append(
-            Check(name, passed, _shorten(expected), _shorten(received), self.verified)
-        )
+        self.items.append(Check(name, passed, as_text(expected), as_text(received), self.verified))
         return passed
 
     @property
@@ -60,11 +59,14 @@ class Checks:
         return [asdict(item) for item in self.items]
 
 
-def _shorten(value: object) -> str:
+def as_text(value: object, *, limit: int = _SHOWN) -> str:
+    """What a stranger sent, in a form that can be stored: shortened, without null characters."""
     text = "" if value is None else str(value)
-    # PostgreSQL refuses null characters in text and JSON.
     text = text.replace("\0", "�")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+IS_CODE: Final = re.compile(f"[{_ALPHABET}]{{4}}-[{_ALPHABET}]{{4}}").fullmatch
 
 
 def new_code() -> str:
@@ -110,7 +112,7 @@ class Attempt(models.Model):
         """Keep why the login ended; a success that came before is never overwritten."""
         self.outcome = Outcome.FAILED
         self.cause = error.code
-        self.detail = _shorten(error.detail)
+        self.detail = as_text(error.detail)
         self.checks = checks.as_json()
         self.ended_at = timezone.now()
         if self.pk is None:

@@ -199,10 +199,10 @@ def _load(der: bytes) -> x509.Certificate:
     """Raises ValueError, also for names and dates, which are otherwise parsed when asked for."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-    except x509.InvalidVersion as error:
+        certificate.issuer.rfc4514_string()
+        _describe(certificate)
+    except (x509.InvalidVersion, TypeError) as error:  # TypeError: a bit string for a name
         raise ValueError(str(error)) from error
-    certificate.issuer.rfc4514_string()
-    _describe(certificate)
     return certificate
 
 

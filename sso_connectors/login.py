@@ -17,7 +17,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from . import addresses
-from .attempts import Attempt, Checks
+from .attempts import Attempt, Checks, as_text
 from .backends import start_session
 from .errors import (
     AlreadyUsed,
@@ -30,7 +30,7 @@ from .errors import (
     UnsolicitedAgain,
 )
 from .links import linked_user, note_sign_in
-from .models import Connector, State
+from .models import IS_REFERENCE, Connector, State
 from .pending import HANDLE_LIFETIME, PendingLogin, PendingState
 from .protocols import PROTOCOLS, Answer, Departure
 from .throttle import brake, due
@@ -44,7 +44,7 @@ def begin_login(request: HttpRequest, *, reference: str, next_path: str, browser
     Raises TooManyStarts, UnknownConnector or ConnectorNotReady.
     """
     brake(request, what="start")
-    attempt = Attempt(connector_reference=reference[:100])
+    attempt = Attempt(connector_reference=as_text(reference, limit=100))
     with _recording(attempt):
         connector = _connector(reference)
         attempt.connector, attempt.connector_reference = connector, connector.reference
@@ -80,6 +80,7 @@ def complete_login(request: HttpRequest, *, handle: str, browser: str | None) ->
 
     What may have changed since the answer was verified is checked again. Raises LoginError.
     """
+    brake(request, what="finish")
     pending = PendingLogin.claim(handle=handle, browser=browser) if browser else None
     with _recording(pending.attempt if pending else Attempt()) as record:
         if pending is None:
@@ -127,9 +128,10 @@ def begin_again(request: HttpRequest, *, token: str, browser: str) -> Departure 
 
 
 def _connector(reference: str) -> Connector:
-    connector = (
-        Connector.objects.alias(lower=Lower("reference")).filter(lower=reference.lower()).first()
-    )
+    connector = None
+    if IS_REFERENCE(reference):  # PostgreSQL refuses to be asked for a null character
+        by_reference = Connector.objects.alias(lower=Lower("reference"))
+        connector = by_reference.filter(lower=reference.lower()).first()
     if connector is None:
         raise UnknownConnector("No connector has this reference.")
     return connector

@@ -1,5 +1,6 @@
 """Connectors, and the links that tie users to them. The rules stand in the database first."""
 
+import re
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from .pending import PendingLogin
 __all__ = ["Attempt", "Connector", "Link", "PendingLogin"]
 
 REFERENCE_PATTERN: Final = r"^[A-Za-z0-9_.+@-]*[A-Za-z0-9][A-Za-z0-9_.+@-]*\Z"
+
+IS_REFERENCE: Final = re.compile(REFERENCE_PATTERN).fullmatch
 
 
 class ConnectorType(models.TextChoices):

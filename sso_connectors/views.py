@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from . import addresses, browser, login
-from .attempts import Attempt
+from .attempts import IS_CODE, Attempt
 from .errors import STATUSES, LoginError, NoSuchLogin
 from .protocols import Departure
 
@@ -48,7 +48,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()
     if "failed" in request.GET:
-        return _failed(request, request.GET["failed"])
+        return _failure(request, request.GET["failed"])
     try:
         if "unsolicited" in request.GET:
             return _begin_again(request, request.GET["unsolicited"])
@@ -80,23 +80,24 @@ def _depart(request: HttpRequest, departure: Departure, secret: str) -> HttpResp
     return response
 
 
-def _failed(request: HttpRequest, code: str) -> HttpResponse:
-    """The page for an answer that was refused while we could not see the browser's cookies."""
-    attempt = Attempt.objects.filter(code=code).exclude(cause="").first()
-    if attempt is None:
-        return _failure(request, "", NoSuchLogin.status)
-    return _failure(request, attempt.code, STATUSES[attempt.cause])
+def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) -> HttpResponse:
+    """One page for every cause, so that it tells nobody whom we know.
 
-
-def _failure(request: HttpRequest, code: str, status: HTTPStatus) -> HttpResponse:
-    """One page for every cause, so that it tells nobody whom we know."""
-    attempt = (
-        Attempt.objects.select_related("connector").filter(code=code).first() if code else None
-    )
-    connector = attempt.connector if attempt else None
+    `code` is an attempt's, from a LoginError or, for an answer refused while we could not see the
+    browser's cookies, from the address; it then brings the status along.
+    """
+    attempt = None
+    if IS_CODE(code):
+        attempt = Attempt.objects.select_related("connector").filter(code=code).first()
+    if status is None:
+        status = STATUSES.get(attempt.cause if attempt else "", NoSuchLogin.status)
     return render(
         request,
         "sso_connectors/failure.html",
-        {"code": code, "status": status, "connector": connector},
+        {
+            "code": attempt.code if attempt else "",
+            "connector": attempt.connector if attempt else None,
+            "status": status,
+        },
         status=status,
     )

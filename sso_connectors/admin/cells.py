@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ..certificates import SigningCertificate
 from ..models import Connector, State
 
-_HEAD, _TAIL = 22, 10
+_HEAD, _TAIL = 18, 8
 
 
 def shortened(address: str) -> SafeString | str:

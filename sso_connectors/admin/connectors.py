@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import addresses
-from ..models import COMPLETE, TRUST_FIELDS, Connector, State
+from ..models import COMPLETE, TRUST_FIELDS, Connector, ConnectorType, State
 from .cells import certificate_list, cog, copyable, shortened, state_pills
 from .forms import ConnectorForm
 
@@ -44,10 +44,10 @@ class ConnectorAdmin(admin.ModelAdmin[Connector]):
         "name",
         "reference",
         "type",
-        "authentication_method",
+        "method",
         "issuer",
         "endpoint_address",
-        "identifier_format",
+        "identifier",
         "state",
         "menu",
     )
@@ -109,6 +109,16 @@ class ConnectorAdmin(admin.ModelAdmin[Connector]):
     @admin.display(description=_("endpoint"), ordering="endpoint", empty_value="–")
     def endpoint_address(self, connector: Connector) -> SafeString | str | None:
         return shortened(connector.endpoint) if connector.endpoint else None
+
+    @admin.display(
+        description=_("SAML identifier format"), ordering="identifier_format", empty_value="–"
+    )
+    def identifier(self, connector: Connector) -> str | None:
+        return connector.identifier_format if connector.type == ConnectorType.SAML2 else None
+
+    @admin.display(description=_("authentication method"), ordering="authentication_method")
+    def method(self, connector: Connector) -> str:
+        return connector.get_authentication_method_display() or "–"
 
     @admin.display(description=_("state"), ordering="enabled")
     def state(self, connector: Connector) -> SafeString:

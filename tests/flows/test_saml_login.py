@@ -524,6 +524,18 @@ def test_form_larger_than_read(agent: Agent, connector: Connector) -> None:
     refused(agent.answer("A" * 3_000_000), "bad_message", 400)
 
 
+@pytest.mark.parametrize("reference", ["a%00b", "%ff", "a%0Ab", "x" * 300, "é", ".."])
+def test_strange_references(agent: Agent, connector: Connector, reference: str) -> None:
+    refused(agent.client.get(f"/api/sso/login/{reference}"), "unknown_connector", 404)
+
+
+@pytest.mark.parametrize("code", ["a%00b", "%ff", "' OR 1=1", "x" * 300])
+def test_strange_codes(agent: Agent, connector: Connector, code: str) -> None:
+    assert agent.client.get(f"{CALLBACK}?failed={code}").status_code == 403
+    assert agent.client.get(f"{CALLBACK}?handle={code}").status_code == 403
+    assert agent.client.get(f"{CALLBACK}?unsolicited={code}").status_code == 403
+
+
 def test_callback_without_anything(agent: Agent, connector: Connector) -> None:
     refused(agent.client.get(CALLBACK), "no_such_login")
     assert agent.client.head(CALLBACK).status_code == 200

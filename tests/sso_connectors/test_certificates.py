@@ -148,7 +148,9 @@ PASTES: Final[dict[str, Callable[[str], str]]] = {
     "&#xD;": lambda pem: pem.replace("\n", "&#xD;\n"),
     "&#xd;": lambda pem: pem.replace("\n", "&#xd;\n"),
     "spaces around": lambda pem: f"\n\n  \t{pem}  \n ",
-    "spaces in front of each line": lambda pem: "".join(f"    {line}\n" for line in pem.split("\n")),
+    "spaces in front of each line": lambda pem: "".join(
+        f"    {line}\n" for line in pem.split("\n")
+    ),
     "byte order mark": lambda pem: f"\ufeff{pem}",
     "no-break spaces": lambda pem: pem.replace("\n", "\u00a0\n"),
     "one line": lambda pem: pem.replace("\n", " "),
@@ -292,7 +294,9 @@ def role(name: str, body: str) -> str:
 
 
 def entity(body: str, entity_id: str = "https://idp.example/saml") -> str:
-    return f'<md:EntityDescriptor xmlns:md="{MD}" entityID="{entity_id}">{body}</md:EntityDescriptor>'
+    return (
+        f'<md:EntityDescriptor xmlns:md="{MD}" entityID="{entity_id}">{body}</md:EntityDescriptor>'
+    )
 
 
 def metadata(body: str) -> str:
@@ -617,7 +621,9 @@ def test_a_chain_with_its_issuer() -> None:
     issuer = SigningKey.rsa(common_name="Example CA", ca=True)
     assert normalise_certificates(leaf) == leaf
     for chain in (leaf + issuer.pem, issuer.pem + leaf):
-        assert seen(chain) == "“CN=Example CA” is the authority that issued another certificate here."
+        assert (
+            seen(chain) == "“CN=Example CA” is the authority that issued another certificate here."
+        )
 
 
 def test_too_much() -> None:
@@ -653,7 +659,9 @@ def test_a_percent_sign_in_a_subject_is_shown() -> None:
 
 def test_the_certificates_really_are_of_the_keys() -> None:
     """A test of the tests: what `certify` makes is signed by the key that it says."""
-    certificate = x509.load_pem_x509_certificate(certify(ec_key().private_key.public_key()).encode())
+    certificate = x509.load_pem_x509_certificate(
+        certify(ec_key().private_key.public_key()).encode()
+    )
     signer = default_key().private_key.public_key()
     assert isinstance(signer, rsa.RSAPublicKey)
     signer.verify(

@@ -198,10 +198,10 @@ def test_list_shows_its_columns_and_the_menu(maker: Client, connector: Connector
         "name",
         "reference",
         "type",
-        "authentication_method",
+        "method",
         "issuer",
         "endpoint_address",
-        "identifier_format",
+        "identifier",
         "state",
         "menu",
     ]
