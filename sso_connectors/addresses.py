@@ -72,6 +72,7 @@ def safe_next(target: str) -> str:
         len(target) <= _MAX_NEXT
         and _PRINTABLE_ASCII(target)
         and target.startswith("/")
+        and not target.startswith("//")
         and "\\" not in target
         and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
     ):
@@ -86,6 +87,7 @@ def validate_endpoint(url: str) -> None:
         host = parts.hostname or ""
         well_formed = bool(
             _PRINTABLE_ASCII(url)
+            and parts.scheme
             and "\\" not in url
             and _HOST(host)
             and parts.username is None

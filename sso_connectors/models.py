@@ -280,9 +280,13 @@ class Connector(models.Model):
                     _("This holds a private key. It was not kept; consider it exposed."),
                     code=PRIVATE_KEY,
                 )
-        if "certificates" not in skip and self.certificates.strip():
+        scheme, separator, rest = self.endpoint.partition("://")
+        if separator:  # the constraint on it knows lower case only
+            self.endpoint = f"{scheme.lower()}://{rest}"
+        if "certificates" not in skip:
+            pasted = self.certificates.strip()
             try:
-                self.certificates = normalise_certificates(self.certificates)
+                self.certificates = normalise_certificates(pasted) if pasted else ""
             except ValidationError as error:
                 self.certificates = ""
                 errors["certificates"] = error
@@ -315,7 +319,7 @@ class Connector(models.Model):
 
     def missing(self) -> list[str]:
         """The required fields of this type that are still empty."""
-        if self.type != ConnectorType.SAML2:
+        if self.type == ConnectorType.OAUTH2:
             return [] if self.authentication_method else ["authentication_method"]
         return [field for field in SAML_REQUIRED if not getattr(self, field)]
 

@@ -38,13 +38,7 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
 def callback(request: HttpRequest) -> HttpResponse:
     """The reply URL. A POST from an identity provider goes on as a GET, which carries our cookie."""
     if request.method == "POST":
-        try:
-            query = login.receive_answer(request)
-        except LoginError as error:
-            if not error.attempt_code:
-                return _failure(request, "", error.status)
-            query = {"failed": error.attempt_code}
-        return HttpResponseRedirect(login.callback_address(query), status=HTTPStatus.SEE_OTHER)
+        return _receive(request)
     if request.method == "HEAD":
         return HttpResponse()
     if "failed" in request.GET:
@@ -52,12 +46,24 @@ def callback(request: HttpRequest) -> HttpResponse:
     try:
         if "unsolicited" in request.GET:
             return _begin_again(request, request.GET["unsolicited"])
-        target = login.complete_login(
-            request, handle=request.GET.get("handle", ""), browser=browser.browser_of(request)
-        )
+        return _complete(request, request.GET.get("handle", ""))
     except LoginError as error:
         return _failure(request, error.attempt_code, error.status)
-    return HttpResponseRedirect(target)
+
+
+def _receive(request: HttpRequest) -> HttpResponse:
+    try:
+        query = login.receive_answer(request)
+    except LoginError as error:
+        if not error.attempt_code:
+            return _failure(request, "", error.status)
+        query = {"failed": error.attempt_code}
+    return HttpResponseRedirect(login.callback_address(query), status=HTTPStatus.SEE_OTHER)
+
+
+def _complete(request: HttpRequest, handle: str) -> HttpResponse:
+    secret = browser.browser_of(request)
+    return HttpResponseRedirect(login.complete_login(request, handle=handle, browser=secret))
 
 
 def _begin_again(request: HttpRequest, token: str) -> HttpResponse:

