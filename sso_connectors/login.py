@@ -31,7 +31,7 @@ from .errors import (
 )
 from .links import linked_user, note_sign_in
 from .models import IS_REFERENCE, Connector, State
-from .pending import HANDLE_LIFETIME, PendingLogin, PendingState
+from .pending import HANDLE_LIFETIME, PendingLogin
 from .protocols import PROTOCOLS, Answer, Departure
 from .throttle import brake, due
 
@@ -66,12 +66,10 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
         if pending is None:
             return _answers_nothing(answer)
         record.attempt = pending.attempt
-        if pending.state != PendingState.BEGUN:
-            raise AlreadyUsed("An answer to this request has been taken already.")
         identity = answer.complete(pending, record.checks)
         handle = pending.answer_with(identity, record.checks)
         if handle is None:
-            raise AlreadyUsed("Another answer to this request was faster.")
+            raise AlreadyUsed("An answer to this request has been taken already, or time is up.")
     return {"handle": handle}
 
 

@@ -115,6 +115,23 @@ def at_once(count: int, act: Callable[[], Result]) -> list[Result]:
 
 
 @pytest.mark.row(12)
+def test_rival_between_reading_and_claiming(pending: PendingLogin) -> None:
+    """The UPDATE's row count decides, whatever was read before it."""
+    handle = answered(pending)
+    rivals: list[PendingLogin | None] = []
+
+    def let_the_rival_in(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("UPDATE") and not rivals:
+            rivals.append(None)
+            rivals[0] = PendingLogin.claim(handle=handle, browser="browser")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(let_the_rival_in):
+        assert PendingLogin.claim(handle=handle, browser="browser") is None
+    assert rivals != [None]
+
+
+@pytest.mark.row(12)
 @pytest.mark.django_db(transaction=True)
 def test_parallel_claims(pending: PendingLogin) -> None:
     handle = answered(pending)
