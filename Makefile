@@ -23,6 +23,9 @@ help:  ## Show this list
 run: $(PRACTICE)  ## Start the product and a practice identity provider (PORT=8000, PRACTICE_IDP_PORT=9400)
 	@exec $(BIN)/python -m tests.practice
 
+# The files that decide who gets in.
+DECIDES := sso_connectors/login.py,sso_connectors/links.py,sso_connectors/pending.py,sso_connectors/backends.py,sso_connectors/protocols/*
+
 # The role of DATABASE_URL must be allowed to create a database: the tests make their own, test_NAME.
 .PHONY: test test-postgres
 test: $(DEVELOPMENT)  ## Run all tests on SQLite (pytest's arguments in ARGS)
@@ -32,6 +35,10 @@ test-postgres: export CACHE_URL ?= redis://127.0.0.1:6379/1
 test test-postgres:
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python -m pytest $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@echo "What decides who gets in must be covered branch by branch:"
+	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'
+endif
 
 # What an operator sets in production, so that the checks judge that and not the defaults.
 PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \

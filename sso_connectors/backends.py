@@ -58,7 +58,6 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     if (
         link is None
         or not may_enter(link)
-        or str(link.user_id) != session.get(auth.SESSION_KEY)
         or not constant_time_compare(
             session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
         )

@@ -39,7 +39,9 @@ class LinkInline(admin.TabularInline[Link, User]):
         return self._allowed(request, obj, super().has_add_permission(request, obj))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return self._allowed(request, obj, super().has_change_permission(request, obj))
+        # A link is added or deleted. One that changed its connector would take the remembered
+        # subject and the sessions of the old one along.
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return self._allowed(request, obj, super().has_delete_permission(request, obj))

@@ -86,6 +86,7 @@ def test_next(agent: Agent, idp: IdP, alice: User) -> None:
 def test_next_never_leads_away(agent: Agent, idp: IdP, alice: User, target: str) -> None:
     request = agent.start(next=target)
 
+    assert PendingLogin.objects.get().next == "", "checked when stored"
     assert agent.answer(idp.respond(request))["Location"] == "/"
 
 

@@ -1,6 +1,9 @@
 """The one rule on who gets in, without HTTP."""
 
+from collections.abc import Callable
+
 import pytest
+from django.db import connection
 
 from sso_connectors.attempts import Checks
 from sso_connectors.errors import NotAdmitted
@@ -59,6 +62,21 @@ def test_two_users_of_one_connector_never_share_a_subject(
     with pytest.raises(NotAdmitted):
         linked_user(connector, identity("bob@acme.example", "one"), Checks())
     assert Link.objects.get(user__username="bob@acme.example").subject is None
+
+
+@pytest.mark.row(23)
+def test_two_first_sign_ins_at_once(connector: Connector, alice: User) -> None:
+    """Only one of them names the person, whatever was read before."""
+
+    def let_the_rival_in(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("UPDATE") and Link.objects.get().subject is None:
+            with connection.cursor() as cursor:
+                cursor.execute("/* rival */ UPDATE sso_connectors_link SET subject = 'rival'")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(let_the_rival_in), pytest.raises(NotAdmitted):
+        linked_user(connector, identity("alice@acme.example", "late"), Checks())
+    assert Link.objects.get().subject == "rival"
 
 
 @pytest.mark.row(15)

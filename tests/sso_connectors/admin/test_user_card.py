@@ -99,8 +99,7 @@ def test_card_makes_no_query_per_link(
         maker.get(url_of(bob))
     for number in range(10):
         Link.objects.create(user=bob, connector=make_connector(f"more-{number}"))
-    # The autocomplete of each row asks for its own chosen connector.
-    with django_assert_max_num_queries(16 + 10):
+    with django_assert_max_num_queries(16):
         maker.get(url_of(bob))
 
 
@@ -172,6 +171,27 @@ def test_staff_do_not_raise_themselves_or_others(
 
     assert not User.objects.filter(is_superuser=True).exists()
     assert User.objects.filter(is_staff=True).count() == 1
+
+
+def test_link_is_deleted_on_the_card_but_never_moved(
+    maker: Client, make_connector: ConnectorMaker, make_user: UserMaker
+) -> None:
+    """A moved link would take the remembered subject and the sessions along."""
+    other = make_connector("other")
+    bob = make_user("bob@acme.example", make_connector("acme"))
+    link = Link.objects.get()
+    row = {
+        "links-TOTAL_FORMS": 1,
+        "links-INITIAL_FORMS": 1,
+        "links-0-id": link.pk,
+        "links-0-user": bob.pk,
+        "links-0-connector": other.pk,
+    }
+    maker.post(url_of(bob), card(bob, **row))
+    assert Link.objects.get().connector.reference == "acme"
+
+    maker.post(url_of(bob), card(bob, **row, **{"links-0-DELETE": "on"}))
+    assert not Link.objects.exists()
 
 
 @pytest.mark.row(34)
