@@ -206,7 +206,5 @@ LOGGING = {
         "signxml": {"level": "WARNING"},
         "saml2": {"level": "WARNING"},
         "xmlschema": {"level": "WARNING"},
-        # Its lines hold usernames, which are e-mail addresses.
-        "axes": {"level": "ERROR"},
     },
 }

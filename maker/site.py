@@ -15,7 +15,7 @@ PASSWORD_VIEWS = {"password_change", "password_change_done", "logout"}
 class MakerSite(admin.AdminSite):
     site_header = _("Maker")
     index_title = _("Overview")
-    enable_nav_sidebar = True
+    enable_nav_sidebar = False  # the header has the few lists
     login_template = "admin/login.html"
 
     @property

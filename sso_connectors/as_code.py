@@ -1,6 +1,6 @@
 """Connectors, users and links as JSON: read, checked, compared, and written all or nothing.
 
-The form stands in docs/connectors-as-code.md. A file says what it wants of the things it names and
+The form stands in docs/commands.md. A file says what it wants of the things it names and
 leaves all else alone; an absent key keeps what is stored, or the default.
 """
 
@@ -16,7 +16,14 @@ from users.models import User
 from users.usernames import normalise_username
 
 from .certificates import load_certificates
-from .models import Connector, ConnectorType, Link
+from .models import (
+    AuthenticationMethod,
+    Binding,
+    Connector,
+    ConnectorType,
+    IdentifierFormat,
+    Link,
+)
 
 _BATCH: Final = 500
 _TEXT: Final[tuple[str, ...]] = (
@@ -31,6 +38,12 @@ _TEXT: Final[tuple[str, ...]] = (
     "contact",
     "authentication_method",
 )
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "type": ConnectorType.values,
+    "identifier_format": IdentifierFormat.values,
+    "binding": Binding.values,
+    "authentication_method": AuthenticationMethod.values,
+}
 _SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
 _CONNECTOR_KEYS: Final = {*_TEXT, *_SWITCHES, "certificates"}
 _OAUTH2_KEYS: Final = {"client_id", "client_secret", "options"}
@@ -133,6 +146,10 @@ def _as_json(connector: Connector) -> dict[str, Any]:
 
 
 def _read(text: str, reading: _Reading) -> tuple[list[Any], list[Any]]:
+    before, private_key, _after = text.partition("PRIVATE KEY")
+    if private_key:  # in whatever place, before any complaint can repeat it
+        line = before.count("\n") + 1
+        raise Refused([f"line {line}: this is a private key; it was not kept, consider it exposed"])
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
@@ -167,7 +184,7 @@ def _refuse_unknown(
     where: str, entry: Mapping[str, Any], known: Iterable[str], reading: _Reading
 ) -> None:
     for key in entry:
-        if key in _OAUTH2_KEYS and where != "the file":
+        if key in _OAUTH2_KEYS and known is _CONNECTOR_KEYS:
             reading.complain(where, f"{key}: OAUTH 2 connectors can only be drafts in this version")
         elif key not in known:
             reading.complain(where, f"{key}: unknown key; known are {', '.join(sorted(known))}")
@@ -240,10 +257,16 @@ def _values(connector: Connector) -> dict[str, Any]:
 def _fill(connector: Connector, entry: dict[str, Any], where: str, reading: _Reading) -> bool:
     count = len(reading.problems)
     for key in _TEXT:
-        if key in entry and isinstance(entry[key], str):
-            setattr(connector, key, entry[key])
+        value = entry.get(key, "")
+        if not isinstance(value, str):
+            reading.complain(where, f"{key}: must be text, not {_kind(value)}")
+        elif not _can_be_stored(value):
+            reading.complain(where, f"{key}: holds a character that can't be stored")
+        elif value and value not in _CHOICES.get(key, [value]):
+            known = ", ".join(_CHOICES[key])
+            reading.complain(where, f"{key}: {value[:100]!r} is none of {known}")
         elif key in entry:
-            reading.complain(where, f"{key}: must be text, not {_kind(entry[key])}")
+            setattr(connector, key, value)
     for key in _SWITCHES:
         if key in entry and isinstance(entry[key], bool):
             setattr(connector, key, entry[key])
@@ -256,6 +279,15 @@ def _fill(connector: Connector, entry: dict[str, Any], where: str, reading: _Rea
         else:
             reading.complain(where, "certificates: must be a list of texts")
     return len(reading.problems) == count
+
+
+def _can_be_stored(text: str) -> bool:
+    """JSON can spell null characters and halves of characters, which databases refuse."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _is_valid(connector: Connector, where: str, reading: _Reading) -> bool:
@@ -321,8 +353,10 @@ def _check_user(
         reading.complain(where, f"connectors: must be a list, not {_kind(references)}")
         return
     for reference in references:
-        if not isinstance(reference, str) or reference.lower() not in connectors:
-            reading.complain(where, f"connectors: there is no connector {reference!r}")
+        if not isinstance(reference, str):
+            reading.complain(where, f"connectors: must hold references, not {_kind(reference)}")
+        elif reference.lower() not in connectors:
+            reading.complain(where, f"connectors: there is no connector {reference[:100]!r}")
 
 
 def _write_users(batch: Mapping[str, dict[str, Any]], result: Result) -> None:

@@ -1,20 +1,21 @@
 """System checks: what an operator may have set wrongly, said before the first login."""
 
 import ipaddress
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from . import addresses
 
+_is_origin = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?").fullmatch
+
 
 @register()
 def public_base_url(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """sso.E001: every address that we give out starts with this one, cookies live on its host."""
-    parts = urlsplit(settings.PUBLIC_BASE_URL)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+    if not _is_origin(settings.PUBLIC_BASE_URL):
         return [
             Error(
                 f"PUBLIC_BASE_URL is {settings.PUBLIC_BASE_URL!r}, which is not a plain origin.",

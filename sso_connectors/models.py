@@ -25,7 +25,8 @@ __all__ = ["Attempt", "Connector", "Link", "PendingLogin"]
 
 REFERENCE_PATTERN: Final = r"^[A-Za-z0-9_.+@-]*[A-Za-z0-9][A-Za-z0-9_.+@-]*\Z"
 
-IS_REFERENCE: Final = re.compile(REFERENCE_PATTERN).fullmatch
+# Of anybody's text: without a limit to its length, the pattern takes quadratic time.
+IS_REFERENCE: Final = re.compile(rf"(?=.{{1,100}}\Z){REFERENCE_PATTERN}").fullmatch
 
 
 class ConnectorType(models.TextChoices):
@@ -83,6 +84,14 @@ TRUST_FIELDS: Final = (
     "enabled",
     "authentication_method",
 )
+_TYPED: Final = (
+    "name",
+    "reference",
+    "issuer_url",
+    "endpoint",
+    "username_attribute",
+    "contact",
+)
 # A connector without its means of verification accepts anybody's word, so it is never complete.
 COMPLETE: Final = (
     Q(type=ConnectorType.SAML2)
@@ -96,6 +105,20 @@ COMPLETE: Final = (
 def _refuse_control_characters(text: str) -> None:
     if not text.isprintable():
         raise ValidationError(_("There is a line break or a control character in this."))
+
+
+def _refuse_private_key(text: str) -> None:
+    if "PRIVATE KEY" in text:
+        raise ValidationError(
+            _("This holds a private key. It was not kept; consider it exposed."), code=PRIVATE_KEY
+        )
+
+
+def _refuse_reserved(reference: str) -> None:
+    if reference.lower() == "callback":
+        raise ValidationError(
+            _("“callback” is taken: the reply URL has that place. Choose another reference.")
+        )
 
 
 class Connector(models.Model):
@@ -195,6 +218,7 @@ class Connector(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    _refused: frozenset[str] = frozenset()
 
     class Meta:
         verbose_name = _("SSO connector")
@@ -219,9 +243,6 @@ class Connector(models.Model):
             models.CheckConstraint(
                 name="connector_reference_not_reserved",
                 condition=~Q(reference__iexact="callback"),
-                violation_error_message=_(
-                    "“callback” is taken: the reply URL has that place. Choose another reference."
-                ),
             ),
             models.CheckConstraint(
                 name="connector_name_not_empty",
@@ -262,51 +283,46 @@ class Connector(models.Model):
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Also even out what people paste around an address, and read the certificates."""
-        skip = set(exclude or ())
-        for field in ("name", "reference", "issuer_url", "endpoint", "username_attribute"):
+        for field in _TYPED:
             setattr(self, field, getattr(self, field).strip())
-        errors: dict[str, Any] = {}
-        for field in (
-            "name",
-            "reference",
-            "issuer_url",
-            "endpoint",
-            "username_attribute",
-            "contact",
-        ):
-            if "PRIVATE KEY" in getattr(self, field):
-                setattr(self, field, "")
-                errors[field] = ValidationError(
-                    _("This holds a private key. It was not kept; consider it exposed."),
-                    code=PRIVATE_KEY,
-                )
         scheme, separator, rest = self.endpoint.partition("://")
         if separator:  # the constraint on it knows lower case only
             self.endpoint = f"{scheme.lower()}://{rest}"
-        if "certificates" not in skip:
-            pasted = self.certificates.strip()
+        errors: dict[str, Any] = {}
+        for field, clean in (
+            *((field, _refuse_private_key) for field in _TYPED),
+            ("reference", _refuse_reserved),
+            ("certificates", self._read_certificates),
+        ):
             try:
-                self.certificates = normalise_certificates(pasted) if pasted else ""
+                if field not in (exclude or ()):
+                    clean(getattr(self, field))
             except ValidationError as error:
-                self.certificates = ""
-                errors["certificates"] = error
+                errors[field] = error
+        for field in errors:  # nothing that was refused is kept, a private key least of all
+            setattr(self, field, "")
+        self._refused = frozenset(errors)
         try:
-            super().clean_fields(exclude=skip | set(errors))
+            super().clean_fields(exclude=self._refused | set(exclude or ()))
         except ValidationError as error:
             errors = error.update_error_dict(errors)
         if errors:
             raise ValidationError(errors)
 
+    def _read_certificates(self, pasted: str) -> None:
+        self.certificates = normalise_certificates(pasted) if pasted.strip() else ""
+
     def clean(self) -> None:
         super().clean()
         if not self.enabled:
             return
-        missing = self.missing()
         if self.type == ConnectorType.OAUTH2:
             raise ValidationError(
                 {"enabled": _("OAUTH 2 connectors can only be drafts in this version.")},
                 code="not_available",
             )
+        # What was there and was refused has its own error already.
+        missing = [field for field in self.missing() if field not in self._refused]
         if missing:
             raise ValidationError(
                 {

@@ -57,6 +57,13 @@ class UserAdmin(DjangoUserAdmin[User]):
         ),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        # Who may only look has no business with the password, its hash included.
+        return [item for item in fieldsets if "password" not in item[1]["fields"]]
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
 

@@ -220,7 +220,7 @@ class ConnectorAdmin(admin.ModelAdmin[Connector]):
     ) -> None:
         super().save_model(request, obj, form, change)
         if obj.state == State.DRAFT:
-            messages.info(
+            messages.warning(
                 request, _("Saved as a draft: nobody can sign in through it until it is complete.")
             )
         for item in obj.signing_certificates:

@@ -14,7 +14,7 @@ from .cells import state_pills
 
 
 class LinkInline(admin.TabularInline[Link, User]):
-    """Who may link: staff with the permission; on the card of staff or superusers, superusers only."""
+    """Written by staff with the permission, as far as they may change the card (see UserAdmin)."""
 
     model = Link
     extra = 0
@@ -31,20 +31,10 @@ class LinkInline(admin.TabularInline[Link, User]):
     def state(self, link: Link) -> str:
         return state_pills(link.connector) if link.connector_id else "–"
 
-    def _allowed(self, request: HttpRequest, user: User | None, permission: bool) -> bool:
-        touches_staff = user is not None and (user.is_staff or user.is_superuser)
-        return permission and (request.user.is_superuser or not touches_staff)
-
-    def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return self._allowed(request, obj, super().has_add_permission(request, obj))
-
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # A link is added or deleted. One that changed its connector would take the remembered
         # subject and the sessions of the old one along.
         return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return self._allowed(request, obj, super().has_delete_permission(request, obj))
 
 
 @admin.register(User)

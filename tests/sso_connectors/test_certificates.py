@@ -194,7 +194,7 @@ def test_what_was_understood_is_shown() -> None:
     assert item.valid_from == key.certificate.not_valid_before_utc
     assert item.valid_until == key.certificate.not_valid_after_utc
     assert item.pem == key.pem
-    assert not (item.is_expired or item.is_not_yet_valid or item.is_expiring)
+    assert not item.is_expiring
 
 
 def test_a_certificate_without_a_subject() -> None:

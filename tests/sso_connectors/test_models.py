@@ -11,6 +11,7 @@ from django.test import Client
 
 from sso_connectors.certificates import PRIVATE_KEY
 from sso_connectors.models import (
+    IS_REFERENCE,
     SAML_REQUIRED,
     TRUST_FIELDS,
     AuthenticationMethod,
@@ -199,11 +200,14 @@ def test_the_database_enables_nothing_incomplete(write: Write, lacking: dict[str
         Connector.objects.update(enabled=True)
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no lengths")
 @pytest.mark.parametrize("field", ["name", "reference", "issuer_url", "endpoint"])
-def test_the_database_keeps_lengths(field: str) -> None:
-    with pytest.raises(DataError), transaction.atomic():
-        write_by_create(**{field: "https://" + "x" * 3000})
+def test_lengths_are_kept(make_connector: ConnectorMaker, field: str) -> None:
+    value = "https://" + "x" * 3000
+    with pytest.raises(ValidationError, match="at most"):
+        make_connector(**{"reference": "acme", field: value})
+    if connection.vendor == "postgresql":  # SQLite's columns have no lengths
+        with pytest.raises(DataError), transaction.atomic():
+            write_by_create(**{field: value})
 
 
 def test_the_database_keeps_links_apart(
@@ -282,6 +286,15 @@ def test_a_wrong_reference(reference: str) -> None:
         assert reference in message or "100 characters" in message
     else:
         assert message == "This field cannot be blank."
+
+
+@pytest.mark.row(29)
+@pytest.mark.timeout(10)
+def test_a_long_reference_takes_no_time() -> None:
+    """Anybody can ask for any login address."""
+    for stranger in ("a" * 1_000_000 + "!", "_" * 1_000_000, "a" * 101, "a\n", "", "\0"):
+        assert not IS_REFERENCE(stranger)
+    assert IS_REFERENCE("a" * 100)
 
 
 @pytest.mark.parametrize("reference", ["callback", "CALLBACK", "Callback", " callback "])

@@ -60,7 +60,9 @@ def test_create_user() -> None:
     assert user.username == "alice@xn--mnchen-3ya.example"
     assert str(user) == user.username
     assert user.is_active
-    assert not (user.is_staff or user.is_superuser or user.must_change_password)
+    assert not user.is_staff
+    assert not user.is_superuser
+    assert not user.must_change_password
     assert not user.has_usable_password()
     with pytest.raises(ValidationError, match="is not an e-mail address"):
         User.objects.create_user("alice")

@@ -5,56 +5,6 @@
 {
   document.documentElement.classList.add("js");
 
-  /* --- copying: <button data-copy="TEXT" data-copied="what to say then"> ---------------------- */
-
-  const toast = document.getElementById("toast");
-  let toastEnds;
-
-  function announce(words) {
-    clearTimeout(toastEnds);
-    toast.textContent = "";
-    // Screen readers notice a change, and the same words twice are none.
-    requestAnimationFrame(() => {
-      toast.textContent = words;
-    });
-    toastEnds = setTimeout(() => {
-      toast.textContent = "";
-    }, 5000);
-  }
-
-  function showToCopy(text) {
-    const dialog = document.getElementById("copy-dialog");
-    const [line, lines] = dialog.querySelectorAll("input, textarea");
-    const field = text.trim().includes("\n") ? lines : line;
-    line.hidden = field !== line;
-    lines.hidden = field !== lines;
-    field.value = text;
-    dialog.showModal();
-    field.focus();
-    field.select();
-  }
-
-  function copy(button) {
-    const text = button.dataset.copy;
-    // Browsers have no clipboard for pages that came by http, unless from this very machine.
-    if (!navigator.clipboard) {
-      showToCopy(text);
-      return;
-    }
-    navigator.clipboard.writeText(text).then(
-      () => announce(button.dataset.copied || toast.dataset.copied),
-      () => showToCopy(text),
-    );
-  }
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const menu = button.closest(MENUS);
-    if (menu) close(menu);
-    copy(button);
-  });
-
   /* --- menus: <details class="cog"><summary>…</summary><div class="cog-menu">…</div></details> -- */
 
   const MENUS = "details.cog, details.filter";
@@ -131,6 +81,56 @@
       End: -1,
     }[event.key];
     items.at(next % items.length)?.focus();
+  });
+
+  /* --- copying: <button data-copy="TEXT" data-copied="what to say then"> ---------------------- */
+
+  const toast = document.getElementById("toast");
+  let toastEnds;
+
+  function announce(words) {
+    clearTimeout(toastEnds);
+    toast.textContent = "";
+    // Screen readers notice a change, and the same words twice are none.
+    requestAnimationFrame(() => {
+      toast.textContent = words;
+    });
+    toastEnds = setTimeout(() => {
+      toast.textContent = "";
+    }, 5000);
+  }
+
+  function showToCopy(text) {
+    const dialog = document.getElementById("copy-dialog");
+    const [line, lines] = dialog.querySelectorAll("input, textarea");
+    const field = text.trim().includes("\n") ? lines : line;
+    line.hidden = field !== line;
+    lines.hidden = field !== lines;
+    field.value = text;
+    dialog.showModal();
+    field.focus();
+    field.select();
+  }
+
+  function copy(button) {
+    const text = button.dataset.copy;
+    // Browsers have no clipboard for pages that came by http, unless from this very machine.
+    if (!navigator.clipboard) {
+      showToCopy(text);
+      return;
+    }
+    navigator.clipboard.writeText(text).then(
+      () => announce(button.dataset.copied || toast.dataset.copied),
+      () => showToCopy(text),
+    );
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const menu = button.closest(MENUS);
+    if (menu) close(menu);
+    copy(button);
   });
 
   /* --- connector form: the fields of the chosen type only ------------------------------------- */
@@ -261,4 +261,17 @@
   }
 
   document.querySelectorAll("[data-tabs]").forEach(makeTabs);
+
+  /* --- what the admin leaves unsaid to screen readers ------------------------------------------ */
+
+  // Its own scripts build some of it at "load", before this listener.
+  window.addEventListener("load", () => {
+    for (const box of document.querySelectorAll("td.delete input[type=checkbox]")) {
+      const heading = box.closest("table").querySelector("thead th:last-child");
+      box.setAttribute("aria-label", heading.textContent.trim());
+    }
+    for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) {
+      icon.setAttribute("role", "img");
+    }
+  });
 }

@@ -98,13 +98,13 @@ def username_of(
         shown = (
             ", ".join(values) or f"no such attribute; sent are: {', '.join(attributes) or 'none'}"
         )
-        checks.record(
+        found = checks.record(
             "username",
-            len(values) == 1,
-            expected=f"one value of the attribute {wanted}",
+            len(values) == 1 and _is_address(values[0]),
+            expected=f"one e-mail address in the attribute {wanted}",
             received=shown,
         )
-        return values[0] if len(values) == 1 else ""
+        return values[0] if found else ""
     candidates = [[name_id], *(attributes.get(name, []) for name in USERNAME_ATTRIBUTES)]
     if name_id_format in {PERSISTENT, _TRANSIENT}:
         candidates.append(candidates.pop(0))
@@ -126,7 +126,9 @@ def _is_address(text: str) -> bool:
         normalise_username(text)
     except ValidationError:
         return False
-    return True
+    # It forgives any blanks around what people type; from an identity provider they make a name that
+    # is somebody else's.
+    return text == text.strip()
 
 
 def subject_of(name_id: str, name_id_format: str, attributes: Attributes, checks: Checks) -> str:

@@ -10,9 +10,9 @@ from lxml import etree
 from sso_connectors.errors import BadMessage, IdentityProviderError, ResponseRefused
 from tests import idp as provider
 from tests.attacks import ATTACKS, TAIL, Attack
-from tests.idp import OMIT, IdP, SigningKey, ds, saml
+from tests.idp import OMIT, IdP, SigningKey, ds, saml, samlp
 
-from .reading import ALICE, IDP, asked, answered, begun, read
+from .reading import ALICE, IDP, answered, asked, begun, read
 
 VICTIM: Final = "mallory@acme.example"
 EVIL: Final = "admin@acme.example"
@@ -133,7 +133,9 @@ def test_honest_ecdsa(sign: str, key: SigningKey, method: str) -> None:
 def test_honest_manner(sign: str, manner: dict[str, Any]) -> None:
     """What identity providers do differently, each within the standard."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.1234567Z"
-    lies = {name: now if lie == "seven decimals" else lie for name, lie in manner.items()}
+    lies: dict[str, Any] = {
+        name: now if lie == "seven decimals" else lie for name, lie in manner.items()
+    }
     reading = answered(begun(), sign=sign, attributes={"email": [ALICE]}, **lies)
     assert reading.identity is not None
     assert reading.identity.username == ALICE
@@ -223,7 +225,7 @@ def test_one_identifier_for_both() -> None:
 
 
 @pytest.mark.row(2)
-@pytest.mark.parametrize("place", ["{%s}Extensions" % provider.SAMLP, saml("Advice")])
+@pytest.mark.parametrize("place", [samlp("Extensions"), saml("Advice")])
 def test_response_without_assertion_inside_the_response(place: str) -> None:
     def nest(response: etree._Element) -> None:
         extensions = etree.SubElement(response, place)
@@ -249,7 +251,8 @@ def test_signed_oddities_are_refused(element: str, attributes: dict[str, str]) -
 
     def edit(signed_info: etree._Element) -> None:
         for each in signed_info.iter(ds(element)):
-            each.attrib.update(attributes)
+            for name, value in attributes.items():
+                each.set(name, value)
             if not attributes:
                 etree.SubElement(each, ds("Parameter"))
 

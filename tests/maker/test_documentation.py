@@ -1,0 +1,81 @@
+"""The operator's pages name every setting and command that there is, and none that there isn't."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from maker import settings
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = {"maker", "users", "sso_connectors"}
+
+
+def read_from_the_environment() -> set[str]:
+    """The names in `env.str("NAME", …)` and its like."""
+    tree = ast.parse(Path(settings.__file__).read_text())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute | ast.Name)
+            and _belongs_to_env(node.func)
+        ):
+            (first, *_rest) = node.args
+            assert isinstance(first, ast.Constant), f"line {node.lineno}: not a plain name"
+            names.add(str(first.value))
+    return names
+
+
+def _belongs_to_env(function: ast.Attribute | ast.Name) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id == "env"
+    is_env = isinstance(function.value, ast.Name) and function.value.id == "env"
+    return is_env and function.attr != "read_env"
+
+
+def our_commands() -> set[str]:
+    return {name for name, app in get_commands().items() if app in OURS}
+
+
+def first_column(page: str) -> set[str]:
+    """The names in back-quotes that begin the rows of a page's tables."""
+    text = (ROOT / "docs" / page).read_text()
+    return set(re.findall(r"^\| *`([^`]+)` *\|", text, re.MULTILINE))
+
+
+def test_the_settings_are_found() -> None:
+    """A test of the test: an empty set would agree with everything."""
+    assert {"SECRET_KEY", "DATABASE_URL", "PUBLIC_BASE_URL"} <= read_from_the_environment()
+    assert {"sso_apply", "first_administrator"} <= our_commands()
+
+
+def test_every_setting_is_explained() -> None:
+    assert first_column("settings.md") == read_from_the_environment()
+
+
+def test_every_command_is_explained() -> None:
+    assert first_column("commands.md") & our_commands() == our_commands()
+    headings = set(
+        re.findall(r"^## `(\w+)`", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
+    )
+    assert headings == our_commands()
+
+
+def test_only_the_settings_file_reads_the_environment() -> None:
+    for app in OURS:
+        for file in (ROOT / app).rglob("*.py"):
+            text = file.read_text()
+            if file != Path(settings.__file__) and file.name != "wsgi.py":
+                assert not re.search(r"\bos\.environ\b|\bos\.getenv\b|\bimport environ\b", text), (
+                    file
+                )
+
+
+@pytest.mark.parametrize("page", ["settings.md", "commands.md"])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (ROOT / "docs" / target).exists(), target

@@ -1,0 +1,120 @@
+"""The one XML parser for what comes from outside."""
+
+from typing import Any
+
+import pytest
+
+from sso_connectors import safe_xml
+from sso_connectors.safe_xml import UnsafeXml
+
+pytestmark = [pytest.mark.row(8), pytest.mark.row(29)]
+
+
+def parse(document: str | bytes, *, max_bytes: int = 100_000, comments: bool = False) -> str:
+    """The tag of the root."""
+    octets = document.encode() if isinstance(document, str) else document
+    return safe_xml.parse(octets, max_bytes=max_bytes, comments=comments).tag
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<a/>",
+        "\ufeff<a/>",
+        '<?xml version="1.0"?><a/>',
+        "<?xml version='1.0' encoding='UTF-8' standalone='yes'?>\n<a/>\n",
+        '<?xml version="1.0" encoding="utf-8"?><a/>',
+        '<?xml version="1.0" encoding="us-ascii"?><a/>',
+        "<a>é&amp;&#233;<![CDATA[<b>]]></a>",
+        "<a>encoding='x'</a>",
+    ],
+)
+def test_what_is_read(document: str) -> None:
+    assert parse(document) == "a"
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ("", "not well-formed"),
+        ("a", "not well-formed"),
+        ("<a>", "not well-formed"),
+        ("<a/><a/>", "not well-formed"),
+        ("<a>&b;</a>", "not well-formed"),
+        ("<a>\x01</a>", "not well-formed"),
+        ("<a b='1' b='2'/>", "not well-formed"),
+        ("<x:a/>", "not well-formed"),
+        ("<a>\0</a>", "null character"),
+        ("<!DOCTYPE a><a/>", "DOCTYPE"),
+        ("<!--" + " " * 9_000 + "--><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "DOCTYPE"),
+        ("<a><!ENTITY b 'c'></a>", "entity"),
+        (b"<a>\xff</a>", "not UTF-8"),
+        (b"<a>\xc0\xae</a>", "not UTF-8"),
+        (b"<a>\xed\xa0\x80</a>", "not UTF-8"),
+        ("<!DOCTYPE a><a/>".encode("utf-16"), "not UTF-8"),
+        ("<a/>".encode("utf-16-le"), "null character"),
+        ('<?xml version="1.0" encoding="utf-16"?><a/>', "It says that it is utf-16"),
+        ("<?xml version='1.0' encoding='utf-7'?>+ADw-a/+AD4-", "It says that it is utf-7"),
+        ("<?xml version='1.0'\tencoding = 'iso-8859-1' ?><a/>", "It says that it is iso-8859-1"),
+        ("\ufeff<?xml version='1.0' encoding='x'?><a/>", "It says that it is x"),
+        ("<?xml version='1.0' encoding=''?><a/>", "It says that it is ;"),
+        ("<!-- --><a/>", "beside its root"),
+        ("<a/><!-- -->", "beside its root"),
+        ("<?b?><a/>", "beside its root"),
+        ("<a/><?b?>", "beside its root"),
+        ("<a>b<!-- -->c</a>", "inside"),
+        ("<a><b><?c?></b></a>", "inside"),
+    ],
+)
+def test_what_is_refused(document: str | bytes, why: str) -> None:
+    with pytest.raises(UnsafeXml, match=why):
+        parse(document)
+
+
+def test_comments_where_they_do_no_harm() -> None:
+    """In metadata, of which only certificates are read."""
+    assert parse("<!-- --><a>b<!-- -->c<?d?></a><?e?>", comments=True) == "a"
+
+
+def _nested(depth: int) -> str:
+    return "<a>" * depth + "</a>" * depth
+
+
+def _wide(elements: int) -> str:
+    return f"<a>{'<b/>' * (elements - 1)}</a>"
+
+
+def _attributes(count: int) -> str:
+    return "<a " + " ".join(f"b{n}='x'" for n in range(count)) + "/>"
+
+
+def _namespaces(count: int) -> str:
+    """One on each child: they count in the whole document, not in one element."""
+    return "<a>" + "".join(f"<b xmlns:n{n}='u:'/>" for n in range(count)) + "</a>"
+
+
+def _namespace(length: int) -> str:
+    return f'<a xmlns:b="{"x" * length}"/>'
+
+
+@pytest.mark.parametrize(
+    ("make", "limit", "why"),
+    [
+        (_nested, safe_xml.MAX_DEPTH, "nested too deep"),
+        (_wide, safe_xml.MAX_NODES, "too many elements"),
+        (_attributes, safe_xml.MAX_ATTRIBUTES, "too many attributes"),
+        (_namespaces, safe_xml.MAX_NAMESPACES, "too many namespaces"),
+        (_namespace, safe_xml.MAX_NAMESPACE_LENGTH, "too long ones"),
+    ],
+)
+@pytest.mark.parametrize("comments", [True, False])
+def test_limits(make: Any, limit: int, why: str, comments: bool) -> None:
+    parse(make(limit), comments=comments)
+    with pytest.raises(UnsafeXml, match=why):
+        parse(make(limit + 1), comments=comments)
+
+
+def test_size_is_looked_at_first() -> None:
+    assert parse("<a/>", max_bytes=4) == "a"
+    with pytest.raises(UnsafeXml, match="It has 5 bytes; at most 4 are read"):
+        parse(b"\xff" * 5, max_bytes=4)
