@@ -69,7 +69,10 @@ class TrustedProxyMiddleware:
         if not is_trusted_proxy(request.META.get("REMOTE_ADDR", "")):
             request.META.pop("HTTP_X_FORWARDED_PROTO", None)
             return self.get_response(request)
-        for hop in reversed([part.strip() for part in forwarded_for.split(",")]):
+        for part in reversed(forwarded_for.split(",")):
+            hop = part.strip()
+            if hop.count(":") == 1:  # IPv4 with a port, as some gateways write it
+                hop = hop.partition(":")[0]
             if not _is_address(hop):
                 break
             request.META["REMOTE_ADDR"] = hop

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +14,16 @@ from django.utils.translation import gettext_lazy as _
 PASSWORD_VIEWS = {"password_change", "password_change_done", "logout"}
 
 
+class PasswordForm(AdminAuthenticationForm):
+    # Django's own field would map look-alikes (NFKC) to somebody's username before we see them.
+    username = forms.CharField(
+        label=_("Username"),
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
+    )
+
+
 class MakerSite(admin.AdminSite):
+    login_form = PasswordForm
     site_header = _("Maker")
     index_title = _("Overview")
     enable_nav_sidebar = False  # the header has the few lists

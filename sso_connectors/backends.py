@@ -17,7 +17,7 @@ from django.utils.functional import SimpleLazyObject
 from users.models import User
 
 from .identity import Identity
-from .links import may_enter
+from .links import obstacle
 from .models import Link
 
 MAX_SESSION: Final = timedelta(hours=12)
@@ -57,7 +57,7 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     link = Link.objects.select_related("user", "connector").filter(pk=session.get(_LINK, 0)).first()
     if (
         link is None
-        or not may_enter(link)
+        or obstacle(link)
         or not constant_time_compare(
             session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
         )

@@ -12,15 +12,22 @@ from .identity import Identity
 from .models import Connector, Link
 
 
-def may_enter(link: Link) -> bool:
-    """Whether a link, with its user and connector, lets the user in now.
+def obstacle(link: Link | None) -> str:
+    """Why a link doesn't let its user in now; "" when it does.
 
     Staff get in only where a superuser lets this connector vouch for staff: otherwise whoever runs a
     customer's identity provider could name their way into the Maker.
     """
-    user, connector = link.user, link.connector
-    staff = user.is_staff or user.is_superuser
-    return user.is_active and connector.enabled and (connector.staff_may_sign_in or not staff)
+    if link is None:
+        return "no such user, or not linked to this connector"
+    if not link.user.is_active:
+        return "the user is inactive"
+    if not link.connector.enabled:
+        return "the connector is disabled"
+    staff = link.user.is_staff or link.user.is_superuser
+    if staff and not link.connector.staff_may_sign_in:
+        return "the user is staff, and the connector may not sign staff in"
+    return ""
 
 
 def linked_user(connector: Connector, identity: Identity, checks: Checks) -> Link:
@@ -42,28 +49,18 @@ def linked_user(connector: Connector, identity: Identity, checks: Checks) -> Lin
         .filter(connector=connector, user__username=username)
         .first()
     )
-    if not checks.record(
+    why_not = obstacle(link)
+    checks.record(
         "linked user",
-        link is not None and may_enter(link),
+        not why_not,
         expected="an active user linked to this connector, and no staff unless it may sign staff in",
-        received=f"{username}: {_describe(link)}",
-    ):
-        raise NotAdmitted(f"{username}: {_describe(link)}.")
-    assert link is not None  # noqa: S101 - the check above has it
+        received=f"{username}: {why_not or 'linked'}",
+    )
+    if link is None or why_not:
+        raise NotAdmitted(f"{username}: {why_not}.")
     if not _same_person(link, identity.subject, checks):
         raise NotAdmitted("The identity provider's name for this person is not the one remembered.")
     return link
-
-
-def _describe(link: Link | None) -> str:
-    if link is None:
-        return "no such user, or not linked to this connector"
-    if not link.user.is_active:
-        return "the user is inactive"
-    if not link.connector.enabled:
-        return "the connector is disabled"
-    staff = link.user.is_staff or link.user.is_superuser
-    return "staff" if staff and not link.connector.staff_may_sign_in else "linked"
 
 
 def _same_person(link: Link, subject: str, checks: Checks) -> bool:

@@ -1,6 +1,6 @@
 """The user card. It is registered where its tabs come from, in sso_connectors.admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
@@ -29,6 +29,9 @@ class UserAddForm(AdminUserCreationForm[User]):
 
 
 class UserCardForm(UserChangeForm[User]):
+    class Meta(UserChangeForm.Meta):
+        field_classes: ClassVar = {}  # Django's field would map look-alikes (NFKC) before we see them
+
     def clean_username(self) -> str:
         return normalise_username(self.cleaned_data["username"])
 

@@ -13,7 +13,7 @@ MAX_LENGTH = 254
 # RFC 5322 dot-atom and RFC 1035 labels; quoted local parts and address literals name no employee.
 PATTERN = (
     r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z"
+    r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z"
 )
 _matches = re.compile(PATTERN).fullmatch
 
@@ -27,7 +27,7 @@ def normalise_username(text: str) -> str:
 
     Raises ValidationError, saying what was seen, when `text` is not such an address.
     """
-    text = text.strip()
+    text = text.strip(" \t\r\n")
     local, at, domain = text.rpartition("@")
     try:
         if not unicodedata.is_normalized("NFKC", text):

@@ -28,6 +28,7 @@ from tests.idp import (
     other_key,
     read_post_form,
 )
+from tests.rigs.process import free_port
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -230,6 +231,36 @@ def test_starts_are_throttled_by_address(
     assert statuses == [302, 302, 302, 429, 429]
     assert elsewhere.status_code == 302
     assert Attempt.objects.count() == 4, "a throttled start stores nothing"
+
+
+@pytest.mark.row(30)
+def test_answers_and_last_steps_are_throttled_too(
+    agent: Agent, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sso_connectors.throttle.PER_MINUTE", 1)
+    with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False):
+        agent.post("x")
+        assert agent.post("x").status_code == 429
+        agent.client.get(f"{CALLBACK}?handle=x")
+        assert agent.client.get(f"{CALLBACK}?handle=x").status_code == 429
+    assert Attempt.objects.count() == 2, "what is throttled stores nothing"
+
+
+@pytest.mark.row(38)
+def test_logins_go_on_while_the_cache_is_away(
+    agent: Agent, idp: IdP, alice: User, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{free_port()}/0",
+        }
+    }
+    agent.sign_in(idp)
+
+    assert agent.username == "alice@acme.example"
+    assert "The cache did not answer" in caplog.text
+    del settings.CACHES
 
 
 @pytest.mark.row(39)

@@ -158,7 +158,7 @@ def test_strangers_are_not_believed(trusted: list[str], settings: Any) -> None:
         ("unknown, 10.0.0.8", "10.0.0.8"),
         (f"{CLIENT}, ", "10.0.0.1"),
         (f"{CLIENT}, <script>, 10.0.0.8", "10.0.0.8"),
-        (f"{CLIENT}:4711", "10.0.0.1"),
+        (f"{CLIENT}:4711", CLIENT),
         ("unix", "10.0.0.1"),
         ("10.0.0.0/8", "10.0.0.1"),
     ],

@@ -85,6 +85,12 @@ def test_password_failures_log_no_address(
     assert boss.username not in caplog.text
 
 
+@pytest.mark.row(22)
+def test_look_alike_of_a_username_is_nobody(browser: Client, boss: User) -> None:
+    assert sign_in(browser, "ｂoss@maker.example", PASSWORD).status_code == 200
+    assert sign_in(browser, "boss@maker.example", PASSWORD).status_code == 302
+
+
 @pytest.mark.row(36)
 @pytest.mark.parametrize(
     "path",

@@ -90,6 +90,13 @@ def test_one_subject_at_two_connectors(
     assert linked_user(other, identity("alice@acme.example", "one"), Checks()).connector == other
 
 
+def test_disabled_at_the_last_moment(connector: Connector, alice: User) -> None:
+    Connector.objects.update(enabled=False)
+
+    with pytest.raises(NotAdmitted, match="disabled"):
+        linked_user(connector, identity("alice@acme.example"), Checks())
+
+
 @pytest.mark.row(28)
 def test_same_work_for_unknown_unlinked_and_inactive(
     connector: Connector, make_user: UserMaker, django_assert_num_queries: object

@@ -13,7 +13,6 @@ from users.usernames import MAX_LENGTH, normalise_username
         ("Alice@ACME.Example", "alice@acme.example"),
         ("  alice@acme.example\t", "alice@acme.example"),
         ("alice@acme.example\r\n", "alice@acme.example"),
-        ("\u00a0alice@acme.example\u00a0", "alice@acme.example"),
         ("alice@MÜNCHEN.example", "alice@xn--mnchen-3ya.example"),
         ("alice@XN--MNCHEN-3YA.example", "alice@xn--mnchen-3ya.example"),
         ("alice@straße.example", "alice@xn--strae-oqa.example"),
@@ -59,6 +58,7 @@ def test_plus_and_dots_make_another_address() -> None:
         pytest.param("ali\u0301ce@acme.example", id="combining accent"),
         pytest.param("alice@mu\u0308nchen.example", id="decomposed domain"),
         pytest.param("álice@acme.example", id="accent in the local part"),
+        pytest.param("alice@acme.example\u00a0", id="no-break space behind"),
     ],
 )
 def test_look_alikes_are_refused_and_not_mapped(given: str) -> None:
@@ -111,6 +111,7 @@ def test_a_look_alike_domain_that_exists_is_another_domain(looks_like: str, is_n
         "alice@acme..example",
         "alice@.acme.example",
         "alice@acme.example.",
+        "alice@192.0.2.1",
         "alice@-acme.example",
         "alice@acme-.example",
         "alice@ac_me.example",

@@ -187,6 +187,23 @@ def test_certificate_is_shown_as_understood(maker: Client, idp: IdP, connector: 
     assert "CN=idp.example" in page
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "shown"),
+    [(-400, -2, "expired"), (2, 400, "not yet valid"), (-400, 20, "ends within 30 days")],
+)
+def test_validity_is_shown_where_it_matters(
+    maker: Client, make_connector: ConnectorMaker, begins: int, ends: int, shown: str
+) -> None:
+    now = datetime.now(UTC)
+    key = SigningKey.rsa(
+        not_before=now + timedelta(days=begins), not_after=now + timedelta(days=ends)
+    )
+    connector = make_connector(certificates=key.pem)
+
+    assert shown in maker.get(f"{LIST}{connector.pk}/change/").content.decode()
+    assert ("pill-expiring" in maker.get(LIST).content.decode()) == (ends < 30)
+
+
 # --- the list --------------------------------------------------------------------------------
 
 

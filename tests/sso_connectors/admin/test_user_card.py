@@ -158,6 +158,16 @@ def test_only_a_superuser_touches_staff(
 
 
 @pytest.mark.row(27)
+def test_who_may_only_look_sees_no_password(make_staff: StaffMaker, make_user: UserMaker) -> None:
+    boss = make_user("boss@acme.example", password="correct horse battery", is_superuser=True)
+    page = make_staff(*LINKER).get(url_of(boss)).content.decode()
+
+    assert "boss@acme.example" in page
+    assert "password/" not in page
+    assert "md5" not in page
+
+
+@pytest.mark.row(27)
 def test_staff_do_not_raise_themselves_or_others(
     make_staff: StaffMaker, make_user: UserMaker
 ) -> None:
