@@ -63,6 +63,10 @@ def test_nothing_of_use_is_stored(pending: PendingLogin) -> None:
     assert pending.answer == {}
 
 
+def test_called_by_its_request(pending: PendingLogin) -> None:
+    assert str(pending) == pending.request_id
+
+
 @pytest.mark.row(12)
 def test_answered_once(pending: PendingLogin) -> None:
     answered(pending)
