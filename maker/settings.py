@@ -92,7 +92,7 @@ TEMPLATES = [
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "sso_connectors.backends.PasswordBackend",
     "sso_connectors.backends.ConnectorBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -198,8 +198,8 @@ SAML_CONFIG_LOADER = "sso_connectors.protocols.saml2.service_provider.load"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"json": {"()": "maker.log.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # At DEBUG the first two write whole assertions, whatever level the rest is set to.

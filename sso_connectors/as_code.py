@@ -375,10 +375,12 @@ def _write_users(batch: Mapping[str, dict[str, Any]], result: Result) -> None:
             new.append(user)
             result.changes.append(f"user {username}: created")
         elif before != (user.is_active, user.is_staff):
+            if not user.is_active:
+                user.session_epoch += 1
             changed.append(user)
             result.changes.append(f"user {username}: changed")
     User.objects.bulk_create(new, batch_size=_BATCH)
-    User.objects.bulk_update(changed, ["is_active", "is_staff"], batch_size=_BATCH)
+    User.objects.bulk_update(changed, ["is_active", "is_staff", "session_epoch"], batch_size=_BATCH)
 
 
 def _write_links(

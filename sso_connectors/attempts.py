@@ -125,12 +125,7 @@ class Attempt(models.Model):
                 checks=self.checks,
                 ended_at=self.ended_at,
             )
-        logger.warning(
-            "Login failed: cause=%s connector=%s attempt=%s",
-            error.code,
-            self.connector_reference if self.connector_id else "-",
-            self.code,
-        )
+        logger.warning("Login failed", extra={"cause": error.code, **self._for_log()})
 
     def succeed(self, user: models.Model, checks: Checks) -> None:
         Attempt.objects.filter(pk=self.pk).update(
@@ -141,4 +136,9 @@ class Attempt(models.Model):
             user=user,
             ended_at=timezone.now(),
         )
-        logger.info("Signed in: connector=%s attempt=%s", self.connector_reference, self.code)
+        logger.info("Signed in", extra=self._for_log())
+
+    def _for_log(self) -> dict[str, str]:
+        """Never a name or an address, and no reference that we don't know: anybody can make one up."""
+        reference = self.connector_reference if self.connector_id else ""
+        return {"connector": reference, "attempt": self.code}

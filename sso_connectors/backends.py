@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, Final, cast
 
 from django.contrib import auth
-from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.middleware import (
     AuthenticationMiddleware as DjangoAuthenticationMiddleware,
 )
@@ -22,6 +22,27 @@ from .models import Link
 
 MAX_SESSION: Final = timedelta(hours=12)
 _LINK: Final = "sso_link"
+_EPOCH: Final = "sso_epoch"
+
+
+class PasswordBackend(ModelBackend):
+    """Passwords are for those who have no other way in, and for superusers when all else fails.
+
+    A second way in beside the company's own would outlive the account there.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **credentials: Any,
+    ) -> User | None:
+        user = super().authenticate(request, username=username, password=password)
+        if user is None or user.is_superuser:
+            return user
+        links = Link.objects.filter(user=user).select_related("user", "connector")
+        return None if any(not obstacle(link) for link in links) else user
 
 
 class ConnectorBackend(BaseBackend):
@@ -45,6 +66,7 @@ def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
     """Sign the link's user in; the session's key and CSRF token change (session fixation)."""
     auth.login(request, link.user, backend=BACKEND)
     request.session[_LINK] = link.pk
+    request.session[_EPOCH] = _epoch(link)
     end = timezone.now() + MAX_SESSION
     request.session.set_expiry(min(end, identity.not_after) if identity.not_after else end)
 
@@ -58,6 +80,7 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     if (
         link is None
         or obstacle(link)
+        or session.get(_EPOCH) != _epoch(link)
         or not constant_time_compare(
             session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
         )
@@ -66,6 +89,11 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
         return AnonymousUser()
     link.user.backend = BACKEND
     return link.user
+
+
+def _epoch(link: Link) -> str:
+    """Changes whenever the user or the connector is switched off, so that no session comes back."""
+    return f"{link.user.session_epoch}.{link.connector.session_epoch}"
 
 
 class AuthenticationMiddleware(DjangoAuthenticationMiddleware):

@@ -218,6 +218,14 @@ class Connector(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    session_epoch = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        # A number and no time, since clocks jump.
+        help_text=_(
+            "Sessions of another number are over; counted up whenever the connector is disabled."
+        ),
+    )
     _refused: frozenset[str] = frozenset()
 
     class Meta:
@@ -280,6 +288,14 @@ class Connector(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, **options: Any) -> None:
+        if not self.enabled:
+            # Or old sessions would come back to life with it.
+            self.session_epoch += 1
+            if options.get("update_fields") is not None:
+                options["update_fields"] = {*options["update_fields"], "session_epoch"}
+        super().save(**options)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Also even out what people paste around an address, and read the certificates."""

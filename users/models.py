@@ -57,6 +57,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         default=False,
         help_text=_("The password was given out once; the next sign-in asks for one of their own."),
     )
+    session_epoch = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        # A number and no time, since clocks jump.
+        help_text=_(
+            "Sessions of another number are over; counted up whenever the user is inactive."
+        ),
+    )
     date_joined = models.DateTimeField(_("added"), default=timezone.now, editable=False)
 
     USERNAME_FIELD = "username"
@@ -79,6 +87,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.username
+
+    def save(self, **options: Any) -> None:
+        if not self.is_active:
+            # Or an old session would come back to life with its user.
+            self.session_epoch += 1
+            if options.get("update_fields") is not None:
+                options["update_fields"] = {*options["update_fields"], "session_epoch"}
+        super().save(**options)
 
     def get_full_name(self) -> str:
         return self.full_name or self.username

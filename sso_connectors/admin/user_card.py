@@ -3,12 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.admin import UserAdmin
 from users.models import User
 
+from ..backends import BACKEND
 from ..models import Link
 from .cells import state_pills
 
@@ -35,6 +41,21 @@ class LinkInline(admin.TabularInline[Link, User]):
         # A link is added or deleted. One that changed its connector would take the remembered
         # subject and the sessions of the old one along.
         return False
+
+
+@receiver(user_logged_in)
+def record_password_sign_in(
+    sender: type[User], request: HttpRequest, user: User, **kwargs: Any
+) -> None:
+    """Who came into the Maker by password stands in the history of their card."""
+    if request.session.get(BACKEND_SESSION_KEY) != BACKEND:
+        LogEntry.objects.log_actions(
+            user_id=user.pk,
+            queryset=[user],
+            action_flag=CHANGE,
+            change_message=gettext("Signed in by password."),
+            single_object=True,
+        )
 
 
 @admin.register(User)

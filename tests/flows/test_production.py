@@ -146,7 +146,7 @@ def test_sign_in_over_https_behind_a_proxy(
     stranger.context.close()
 
     log = production.log.read_text()
-    assert "Signed in: connector=acme" in log
-    assert "Login failed: cause=not_admitted connector=acme" in log
+    assert '"message": "Signed in", "connector": "acme"' in log
+    assert '"message": "Login failed", "cause": "not_admitted", "connector": "acme"' in log
     assert "@acme.example" not in log
     assert "Traceback" not in log

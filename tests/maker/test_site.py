@@ -36,6 +36,16 @@ def test_sign_in_by_password(browser: Client, boss: User) -> None:
     assert "Maker" in page
 
 
+@pytest.mark.row(37)
+def test_sign_in_by_password_is_recorded(browser: Client, boss: User) -> None:
+    sign_in(browser, boss.username, PASSWORD)
+
+    assert (
+        "Signed in by password"
+        in browser.get(f"/maker/users/user/{boss.pk}/history/").content.decode()
+    )
+
+
 def test_one_time_password_leads_to_choosing_ones_own(browser: Client, boss: User) -> None:
     boss.must_change_password = True
     boss.save()

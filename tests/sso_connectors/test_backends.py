@@ -1,5 +1,6 @@
 """Sessions live no longer than the link that admitted them."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
 
+from sso_connectors import as_code
 from sso_connectors.models import Connector, Link
 from tests.agent import Agent
 from tests.conftest import UserMaker
@@ -53,6 +55,56 @@ def test_session_ends_with_what_admitted_it(
 
     assert agent.username is None
     assert not Session.objects.exists(), "it is over for good, not only hidden"
+
+
+def switch(thing: Connector | User, field: str) -> None:
+    for value in (False, True):
+        setattr(thing, field, value)
+        thing.save(update_fields=[field])
+
+
+@pytest.mark.row(16)
+@pytest.mark.parametrize("by", ["connector", "user", "command"])
+def test_session_does_not_come_back_to_life(
+    agent: Agent, idp: IdP, alice: User, connector: Connector, by: str
+) -> None:
+    """Switched off and on again while the session's browser was away."""
+    agent.sign_in(idp)
+    if by == "connector":
+        switch(connector, "enabled")
+    elif by == "user":
+        switch(alice, "is_active")
+    else:
+        for active in (False, True):
+            as_code.apply(
+                json.dumps({"users": [{"username": alice.username, "active": active}]}),
+                dry_run=False,
+            )
+
+    assert agent.username is None
+    agent.sign_in(idp)
+    assert agent.username == "alice@acme.example"
+
+
+@pytest.mark.row(37)
+def test_who_has_a_connector_has_no_password(
+    agent: Agent, connector: Connector, make_user: UserMaker
+) -> None:
+    """The company's own sign-in would otherwise have a second door beside it."""
+    password = "correct horse battery"
+    credentials = {"username": "boss@acme.example", "password": password}
+    boss = make_user("boss@acme.example", connector, password=password, is_staff=True)
+    assert auth.authenticate(HttpRequest(), **credentials) == boss, "the connector takes no staff"
+
+    Connector.objects.update(staff_may_sign_in=True)
+    assert auth.authenticate(HttpRequest(), **credentials) is None
+
+    Connector.objects.update(enabled=False)
+    assert auth.authenticate(HttpRequest(), **credentials) == boss, "or nobody could get in"
+    Connector.objects.update(enabled=True)
+    User.objects.update(is_superuser=True)
+    assert auth.authenticate(HttpRequest(), **credentials) == boss, "break-glass"
+    assert auth.authenticate(HttpRequest(), username=boss.username, password="no") is None
 
 
 @pytest.mark.row(27)
@@ -104,7 +156,7 @@ def test_who_does_not_look_at_the_link_gets_nobody(agent: Agent, idp: IdP, alice
 
 def test_password_sessions_are_not_touched(agent: Agent, make_user: UserMaker) -> None:
     staff = make_user("staff@acme.example", is_staff=True)
-    agent.client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    agent.client.force_login(staff, backend="sso_connectors.backends.PasswordBackend")
 
     assert agent.username == "staff@acme.example"
 

@@ -525,6 +525,7 @@ def test_all_that_decides_who_gets_in_counts_as_trust() -> None:
         "reference",
         "contact",
         "staff_may_sign_in",
+        "session_epoch",
         "created_at",
         "updated_at",
     }

@@ -15,7 +15,7 @@ StaffMaker = Callable[..., Client]
 
 def client_of(user: User) -> Client:
     client = Client(HTTP_HOST=HOST)
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="sso_connectors.backends.PasswordBackend")
     return client
 
 
