@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from . import views
 
+handler500 = views.server_error
+
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("sign-in", views.sign_in, name="sign-in"),
