@@ -1,56 +1,13 @@
-"""What every request passes: health, the proxy's word, and no caching of pages."""
+"""What every request passes: the proxy's word, and no caching of pages."""
 
 import ipaddress
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db import DatabaseError, InterfaceError, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from redis.exceptions import RedisError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-
-class HealthMiddleware:
-    """/healthz: 200 when database and cache answer, else 503.
-
-    First of all, since a load balancer asks by address and over plain http: neither the host check
-    nor the redirect to https may answer it.
-    """
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info != "/healthz":
-            return self.get_response(request)
-        faults = [name for name, asks in (("database", _database), ("cache", _cache)) if not asks()]
-        text = f"no answer: {', '.join(faults)}" if faults else "ok"
-        return HttpResponse(
-            f"{text}\n",
-            status=503 if faults else 200,
-            content_type="text/plain",
-            headers={"Cache-Control": "no-store"},
-        )
-
-
-def _database() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except (DatabaseError, InterfaceError):
-        return False
-    return True
-
-
-def _cache() -> bool:
-    try:
-        cache.set("healthz", "ok", timeout=10)
-        return bool(cache.get("healthz") == "ok")
-    except (RedisError, OSError):
-        return False
 
 
 class TrustedProxyMiddleware:

@@ -27,6 +27,7 @@ PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://localhost:8000").rs
 PRODUCT_NAME = env.str("PRODUCT_NAME", default="INO cx")
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", default="")
 ATTEMPT_DAYS = env.int("ATTEMPT_DAYS", default=30)
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 _base = urlsplit(PUBLIC_BASE_URL)
@@ -53,7 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "maker.middleware.HealthMiddleware",
+    "maker.health.HealthMiddleware",
     "maker.middleware.NoStoreMiddleware",
     "maker.middleware.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .errors import LoginError
+from .metrics import ATTEMPTS
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Attempt(models.Model):
                 checks=self.checks,
                 ended_at=self.ended_at,
             )
+        ATTEMPTS.labels(self._reference, error.code).inc()
         logger.warning("Login failed", extra={"cause": error.code, **self._for_log()})
 
     def succeed(self, user: models.Model, checks: Checks) -> None:
@@ -136,9 +138,13 @@ class Attempt(models.Model):
             user=user,
             ended_at=timezone.now(),
         )
+        ATTEMPTS.labels(self._reference, Outcome.SIGNED_IN.value).inc()
         logger.info("Signed in", extra=self._for_log())
 
+    @property
+    def _reference(self) -> str:
+        """The connector's, and none that we don't know: anybody can make one up."""
+        return self.connector_reference if self.connector_id else ""
+
     def _for_log(self) -> dict[str, str]:
-        """Never a name or an address, and no reference that we don't know: anybody can make one up."""
-        reference = self.connector_reference if self.connector_id else ""
-        return {"connector": reference, "attempt": self.code}
+        return {"connector": self._reference, "attempt": self.code}

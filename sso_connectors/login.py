@@ -30,6 +30,7 @@ from .errors import (
     UnsolicitedAgain,
 )
 from .links import linked_user, note_sign_in
+from .metrics import VERIFICATION
 from .models import IS_REFERENCE, Connector, State
 from .pending import HANDLE_LIFETIME, PendingLogin
 from .protocols import PROTOCOLS, Answer, Departure
@@ -66,7 +67,8 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
         if pending is None:
             return _answers_nothing(answer)
         record.attempt = pending.attempt
-        identity = answer.complete(pending, record.checks)
+        with VERIFICATION.time():
+            identity = answer.complete(pending, record.checks)
         handle = pending.answer_with(identity, record.checks)
         if handle is None:
             raise AlreadyUsed("An answer to this request has been taken already, or time is up.")

@@ -145,6 +145,15 @@ class PendingLogin(models.Model):
         ).exists()
 
     @classmethod
+    def under_way(cls) -> int:
+        """How many logins have begun or been answered, and have not expired."""
+        return (
+            cls.objects.filter(expires_at__gt=timezone.now())
+            .exclude(state=PendingState.CLAIMED)
+            .count()
+        )
+
+    @classmethod
     def clear_expired(cls) -> int:
         """Delete rows that ended; they stay as long as an unsolicited answer must remember them."""
         return cls.objects.filter(expires_at__lt=timezone.now() - UNSOLICITED_PAUSE).delete()[0]
