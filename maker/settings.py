@@ -28,6 +28,8 @@ PRODUCT_NAME = env.str("PRODUCT_NAME", default="INO cx")
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", default="")
 ATTEMPT_DAYS = env.int("ATTEMPT_DAYS", default=30)
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+if PROMETHEUS_MULTIPROC_DIR:  # prometheus_client starts nothing without it
+    Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 _base = urlsplit(PUBLIC_BASE_URL)
@@ -203,7 +205,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # At DEBUG the first two write whole assertions, whatever level the rest is set to.
+        # Its warnings name paths, and a reference in one may be an e-mail address.
+        "django.request": {"level": "ERROR"},
+        # At DEBUG the next two write whole assertions, whatever level the rest is set to.
         "signxml": {"level": "WARNING"},
         "saml2": {"level": "WARNING"},
         "xmlschema": {"level": "WARNING"},

@@ -135,7 +135,7 @@ def _bodies_of_pem(text: str) -> list[str]:
 def _bodies_of_metadata(text: str) -> list[str]:
     try:
         document = text.encode(errors="surrogatepass")
-        root = safe_xml.parse(document, max_bytes=4 * MAX_PASTE, comments=True)
+        root = safe_xml.parse(document, max_bytes=4 * MAX_PASTE, pasted=True)
     except safe_xml.UnsafeXml as error:
         raise _error(
             _("This looks like XML, but can't be read: %(why)s"), why=str(error)

@@ -9,6 +9,7 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 4_000
 MAX_ATTRIBUTES: Final = 64
 MAX_NAMESPACES: Final = 256
+MAX_NAMESPACES_PASTED: Final = 2_000
 MAX_NAMESPACE_LENGTH: Final = 256
 
 _declared_encoding = re.compile(r"<\?xml\s[^>]*?\bencoding\s*=\s*[\"']([^\"'>]*)").match
@@ -18,13 +19,15 @@ class UnsafeXml(ValueError):
     """The document is not XML that we read; the message says why in words for an administrator."""
 
 
-def parse(document: bytes, *, max_bytes: int, comments: bool = False) -> etree._Element:
+def parse(document: bytes, *, max_bytes: int, pasted: bool = False) -> etree._Element:
     """Parse a UTF-8 document and return its root.
 
     Refused before the parser sees it: another encoding, a DOCTYPE (entities, external references,
     expansion bombs), more than `max_bytes`. Refused after: deep, wide or attribute-heavy trees, and
-    processing instructions and comments (unless `comments`), which cut values short for careless
-    readers.
+    processing instructions and comments, which cut values short for careless readers.
+
+    `pasted` is for metadata from an administrator: comments pass, and as many namespaces as AD FS
+    declares; nothing of it is ever canonicalized.
 
     Raises UnsafeXml.
     """
@@ -56,12 +59,13 @@ def parse(document: bytes, *, max_bytes: int, comments: bool = False) -> etree._
         root = etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
         raise UnsafeXml(f"It is not well-formed XML: {error.msg}.") from error
-    _refuse_unusual(root, comments=comments)
+    _refuse_unusual(root, pasted=pasted)
     return root
 
 
-def _refuse_unusual(root: etree._Element, *, comments: bool) -> None:
-    if not comments and (root.getprevious() is not None or root.getnext() is not None):
+def _refuse_unusual(root: etree._Element, *, pasted: bool) -> None:
+    most_namespaces = MAX_NAMESPACES_PASTED if pasted else MAX_NAMESPACES
+    if not pasted and (root.getprevious() is not None or root.getnext() is not None):
         raise UnsafeXml("It has a comment or processing instruction beside its root.")
     nodes = depth = namespaces = 0
     events = ("start", "end", "start-ns", "comment", "pi")
@@ -77,9 +81,9 @@ def _refuse_unusual(root: etree._Element, *, comments: bool) -> None:
             # Canonicalization takes time with the square of these, and repeats each one's whole
             # address at every element that uses it.
             namespaces += 1
-            if namespaces > MAX_NAMESPACES or len(node[1]) > MAX_NAMESPACE_LENGTH:
+            if namespaces > most_namespaces or len(node[1]) > MAX_NAMESPACE_LENGTH:
                 raise UnsafeXml("It declares too many namespaces, or too long ones.")
         elif event == "end":
             depth -= 1
-        elif not comments:
+        elif not pasted:
             raise UnsafeXml("It has a comment or processing instruction inside.")

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import get_commands
 
 from maker import settings
+from tests.attacks import ATTACKS
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"maker", "users", "sso_connectors"}
@@ -74,8 +75,24 @@ def test_only_the_settings_file_reads_the_environment() -> None:
                 )
 
 
-@pytest.mark.parametrize("page", ["settings.md", "commands.md"])
-def test_links_between_pages_lead_somewhere(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text()
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-        assert (ROOT / "docs" / target).exists(), target
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/idp/*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_row_that_a_test_defends_is_explained() -> None:
+    defended = {attack.row for attack in ATTACKS}
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        defended |= {int(row) for row in re.findall(r"\bmark\.row\((\d+)\)", file.read_text())}
+    page = (ROOT / "docs/security.md").read_text()
+    explained = {int(row) for row in re.findall(r"^\| *(\d+) *\|", page, re.MULTILINE)}
+    assert {1, 12, 29} <= defended, "a test of the test"
+    assert defended <= explained, defended - explained

@@ -384,6 +384,7 @@ def test_files_that_cannot_be_read(
 # --- what it refuses --------------------------------------------------------------------------
 
 
+@pytest.mark.row(40)
 def test_all_or_nothing(apply: Apply, refuse: Refuse) -> None:
     """The last user is wrong; the first connector stays unwritten."""
     document = copy.deepcopy(GOOD)

@@ -10,10 +10,10 @@ from sso_connectors.safe_xml import UnsafeXml
 pytestmark = [pytest.mark.row(8), pytest.mark.row(29)]
 
 
-def parse(document: str | bytes, *, max_bytes: int = 100_000, comments: bool = False) -> str:
+def parse(document: str | bytes, *, max_bytes: int = 100_000, pasted: bool = False) -> str:
     """The tag of the root."""
     octets = document.encode() if isinstance(document, str) else document
-    return safe_xml.parse(octets, max_bytes=max_bytes, comments=comments).tag
+    return safe_xml.parse(octets, max_bytes=max_bytes, pasted=pasted).tag
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_refused(document: str | bytes, why: str) -> None:
 
 def test_comments_where_they_do_no_harm() -> None:
     """In metadata, of which only certificates are read."""
-    assert parse("<!-- --><a>b<!-- -->c<?d?></a><?e?>", comments=True) == "a"
+    assert parse("<!-- --><a>b<!-- -->c<?d?></a><?e?>", pasted=True) == "a"
 
 
 def _nested(depth: int) -> str:
@@ -103,15 +103,25 @@ def _namespace(length: int) -> str:
         (_nested, safe_xml.MAX_DEPTH, "nested too deep"),
         (_wide, safe_xml.MAX_NODES, "too many elements"),
         (_attributes, safe_xml.MAX_ATTRIBUTES, "too many attributes"),
-        (_namespaces, safe_xml.MAX_NAMESPACES, "too many namespaces"),
         (_namespace, safe_xml.MAX_NAMESPACE_LENGTH, "too long ones"),
     ],
 )
-@pytest.mark.parametrize("comments", [True, False])
-def test_limits(make: Any, limit: int, why: str, comments: bool) -> None:
-    parse(make(limit), comments=comments)
+@pytest.mark.parametrize("pasted", [True, False])
+def test_limits(make: Any, limit: int, why: str, pasted: bool) -> None:
+    parse(make(limit), pasted=pasted)
     with pytest.raises(UnsafeXml, match=why):
-        parse(make(limit + 1), comments=comments)
+        parse(make(limit + 1), pasted=pasted)
+
+
+def test_namespaces_in_a_message_and_in_metadata() -> None:
+    """AD FS declares some two hundred in its metadata, and more with each claim."""
+    for pasted, limit in (
+        (False, safe_xml.MAX_NAMESPACES),
+        (True, safe_xml.MAX_NAMESPACES_PASTED),
+    ):
+        parse(_namespaces(limit), pasted=pasted, max_bytes=1_000_000)
+        with pytest.raises(UnsafeXml, match="too many namespaces"):
+            parse(_namespaces(limit + 1), pasted=pasted, max_bytes=1_000_000)
 
 
 def test_size_is_looked_at_first() -> None:

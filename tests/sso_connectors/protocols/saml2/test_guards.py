@@ -161,7 +161,7 @@ def digest_methods(patch: pytest.MonkeyPatch) -> None:
 def no_comments(patch: pytest.MonkeyPatch) -> None:
     parse = safe_xml.parse
     patch.setattr(
-        safe_xml, "parse", lambda xml, *, max_bytes: parse(xml, max_bytes=max_bytes, comments=True)
+        safe_xml, "parse", lambda xml, *, max_bytes: parse(xml, max_bytes=max_bytes, pasted=True)
     )
 
 
