@@ -40,6 +40,11 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'
 endif
 
+.PHONY: races
+races: $(DEVELOPMENT)  ## Replay signed responses in parallel at four processes, on both databases (ARGS)
+	$(BIN)/python -m tests.races.replay --database sqlite $(ARGS)
+	$(BIN)/python -m tests.races.replay --database postgres $(ARGS)
+
 # What an operator sets in production, so that the checks judge that and not the defaults.
 PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \
 	DATABASE_URL=postgres://maker@db.example.org/maker \
