@@ -132,7 +132,7 @@ def test_the_addresses_of_services(production: Any) -> None:
         5433,
         "sso",
     ]
-    assert database["OPTIONS"] == {"sslmode": "require"}
+    assert database["OPTIONS"] == {"sslmode": "require", "connect_timeout": 5}
     assert database["CONN_HEALTH_CHECKS"]
     cache = production["CACHES"]["default"]
     assert cache["BACKEND"] == "django.core.cache.backends.redis.RedisCache"
