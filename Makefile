@@ -40,6 +40,12 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'
 endif
 
+.PHONY: hostile fuzz
+hostile: $(DEVELOPMENT)  ## Post every known attack to the login flow and print a scoreboard
+	@$(BIN)/python -m tests.hostile.scoreboard
+fuzz: $(DEVELOPMENT)  ## Mutate valid SAML responses, 100,000 unless told otherwise (ARGS="--mutants N --seed N")
+	@$(BIN)/python -m tests.hostile.fuzz $(ARGS)
+
 .PHONY: races
 races: $(DEVELOPMENT)  ## Replay signed responses in parallel at four processes, on both databases (ARGS)
 	$(BIN)/python -m tests.races.replay --database sqlite $(ARGS)
