@@ -52,16 +52,16 @@ class Product:
 
 
 @contextmanager
-def own_database(kind: Kind, folder: Path) -> Iterator[Database]:
+def own_database(kind: Kind, folder: Path, *, name: str = "races") -> Iterator[Database]:
     """A new, empty database: a file in `folder`, or one on the server that DATABASE_URL names."""
     if kind == "sqlite":
-        file = folder / "races.sqlite3"
+        file = folder / f"{name}.sqlite3"
         yield Database(f"sqlite:///{file}", lambda: sqlite3.connect(file, timeout=30))
         return
     server = os.environ.get("DATABASE_URL", "")
     if not server.startswith(("postgres:", "postgresql:")):
         server = LOCAL_POSTGRES
-    name = f"races_{os.getpid()}"
+    name = f"{name}_{os.getpid()}"
     url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     maintenance = urlunsplit(urlsplit(server)._replace(path="/postgres"))
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
@@ -77,39 +77,56 @@ def own_database(kind: Kind, folder: Path) -> Iterator[Database]:
             connection.execute(drop)
 
 
+def environment_for(database: Database, port: int) -> dict[str, str]:
+    """A production's settings, served on that port of 127.0.0.1."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.races.settings",
+        "SECRET_KEY": "r" * 60,
+        "DEBUG": "false",
+        "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "TRUSTED_PROXIES": "127.0.0.1",  # the racers say who they are, as a proxy would
+        "DATABASE_URL": database.url,
+    }
+
+
+def set_up(database: Database, *, idp: IdP, port: int) -> None:
+    """Tables, a connector that trusts `idp`, and a user of it, by the product's commands alone."""
+    environment = environment_for(database, port)
+    _manage(environment, "migrate", "--verbosity", "0")
+    _manage(environment, "sso_apply", "-", stdin=json.dumps(_connectors(idp)))
+
+
+@contextmanager
+def served(database: Database, *, port: int, folder: Path, workers: int) -> Iterator[Product]:
+    """Serve the product from a database that has been set up, until the end of the block."""
+    server = ServerProcess(
+        [
+            *(sys.executable, "-m", "gunicorn", "maker.wsgi", "--bind", f"127.0.0.1:{port}"),
+            *("--workers", str(workers), "--worker-class", "gthread", "--threads", "4"),
+            # Racers keep their connections; a worker that hangs is a fault, so kill none.
+            *("--keep-alive", "120", "--timeout", "120", "--no-control-socket"),
+        ],
+        log=folder / "gunicorn.log",
+        folder=ROOT,
+        environment=environment_for(database, port),
+    )
+    try:
+        server.wait_until_answering(f"http://127.0.0.1:{port}/healthz")
+        yield Product(port, database, server)
+    finally:
+        server.stop()
+
+
 @contextmanager
 def running_product(kind: Kind, *, idp: IdP, folder: Path, workers: int) -> Iterator[Product]:
-    """Set a product up by its commands alone, and serve it until the end of the block."""
+    """A product with a database of its own, both gone at the end of the block."""
     port = free_port()
     with own_database(kind, folder) as database:
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.races.settings",
-            "SECRET_KEY": "r" * 60,
-            "DEBUG": "false",
-            "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "TRUSTED_PROXIES": "127.0.0.1",  # the racers say who they are, as a proxy would
-            "DATABASE_URL": database.url,
-        }
-        _manage(environment, "migrate", "--verbosity", "0")
-        _manage(environment, "sso_apply", "-", stdin=json.dumps(_connectors(idp)))
-        server = ServerProcess(
-            [
-                *(sys.executable, "-m", "gunicorn", "maker.wsgi", "--bind", f"127.0.0.1:{port}"),
-                *("--workers", str(workers), "--worker-class", "gthread", "--threads", "4"),
-                # Racers keep their connections; a worker that hangs is a fault, so kill none.
-                *("--keep-alive", "120", "--timeout", "120", "--no-control-socket"),
-            ],
-            log=folder / "gunicorn.log",
-            folder=ROOT,
-            environment=environment,
-        )
-        try:
-            server.wait_until_answering(f"http://127.0.0.1:{port}/healthz")
-            yield Product(port, database, server)
-        finally:
-            server.stop()
+        set_up(database, idp=idp, port=port)
+        with served(database, port=port, folder=folder, workers=workers) as product:
+            yield product
 
 
 def _connectors(idp: IdP) -> dict[str, object]:
