@@ -51,6 +51,10 @@ races: $(DEVELOPMENT)  ## Replay signed responses in parallel at four processes,
 	$(BIN)/python -m tests.races.replay --database sqlite $(ARGS)
 	$(BIN)/python -m tests.races.replay --database postgres $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/made  ## Compare our speed with that of our peers (ARGS='--rounds 15')
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 # What an operator sets in production, so that the checks judge that and not the defaults.
 PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \
 	DATABASE_URL=postgres://maker@db.example.org/maker \
@@ -78,7 +82,7 @@ format: $(DEVELOPMENT)  ## Bring Python and templates into their form
 .PHONY: clean
 clean:  ## Remove the virtual environment and all caches (.env and var/ stay)
 	@if [ -e $(VENV)/made ]; then rm -rf $(VENV); fi
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	rm -rf .venv-bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/made:

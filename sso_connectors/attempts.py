@@ -7,7 +7,7 @@ is shown to administrators as it came; `verified` says whether a valid signature
 import logging
 import re
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -57,7 +57,7 @@ class Checks:
         return [item for item in self.items if not item.passed]
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [asdict(item) for item in self.items]
+        return [dict(vars(item)) for item in self.items]
 
 
 def as_text(value: object, *, limit: int = _SHOWN) -> str:

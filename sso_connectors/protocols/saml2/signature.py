@@ -120,7 +120,7 @@ def check_shape(root: etree._Element) -> None:
     for element in root.iter("*"):
         for name in element.attrib:
             # A second attribute that some parser takes for an ID lets a signature mean another element.
-            if etree.QName(name).localname.lower() == "id" and not (
+            if str(name).rpartition("}")[2].lower() == "id" and not (
                 name == "ID" and element in owners
             ):
                 raise SignatureError("There is an ID attribute where none belongs.")
