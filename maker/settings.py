@@ -31,6 +31,8 @@ PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 if PROMETHEUS_MULTIPROC_DIR:  # prometheus_client starts nothing without it
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+PRIVATE_IDP_HOSTS = env.list("PRIVATE_IDP_HOSTS", default=[])
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 
 _base = urlsplit(PUBLIC_BASE_URL)
 _https = _base.scheme == "https"
@@ -111,6 +113,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "landing"
 LOGOUT_REDIRECT_URL = "signed-out"
 
+SESSION_ENGINE = "maker.sessions"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "__Host-sessionid" if _https else "sessionid"
@@ -120,6 +123,7 @@ CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # A contact centre sits behind one address: lock the pair of username and address, never the address.
+AXES_HANDLER = "maker.guesses.PasswordGuesses"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import cache
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
@@ -18,16 +19,21 @@ _MAX_NEXT = 2000
 
 def identity() -> str:
     """Our SAML entity ID, which is also where our metadata is."""
-    return base_url() + reverse("sso_connectors:metadata")
+    return base_url() + _path("metadata")
 
 
 def reply_url() -> str:
     """The assertion consumer service of SAML and the redirect URI of OAuth 2."""
-    return base_url() + reverse("sso_connectors:callback")
+    return base_url() + _path("callback")
 
 
 def login_address(reference: str) -> str:
     return reply_url().removesuffix("callback") + quote(reference, safe="")
+
+
+@cache
+def _path(name: str) -> str:
+    return reverse(f"sso_connectors:{name}")
 
 
 def base_url() -> str:

@@ -76,7 +76,8 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     session = request.session
     if session.get(auth.BACKEND_SESSION_KEY) != BACKEND:
         return auth.get_user(request)
-    link = Link.objects.select_related("user", "connector").filter(pk=session.get(_LINK, 0)).first()
+    links = Link.objects.filter(pk=session.get(_LINK, 0)).select_related("user", "connector")
+    link = next(iter(links), None)
     if (
         link is None
         or obstacle(link)

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -38,6 +39,9 @@ _X509_CERTIFICATE = "{http://www.w3.org/2000/09/xmldsig#}X509Certificate"
 _MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 
 
+PublicKey = CertificatePublicKeyTypes
+
+
 @dataclass(frozen=True)
 class SigningCertificate:
     """One certificate whose key a connector trusts. `fingerprint` is SHA-256, as `AA:BB:…`."""
@@ -48,6 +52,11 @@ class SigningCertificate:
     subject: str
     valid_from: datetime
     valid_until: datetime
+
+    @cached_property
+    def key(self) -> PublicKey:
+        """Parsed once: OpenSSL takes as long for that as for verifying with it."""
+        return self.certificate.public_key()
 
     @property
     def is_expired(self) -> bool:

@@ -44,11 +44,8 @@ def linked_user(connector: Connector, identity: Identity, checks: Checks) -> Lin
     except ValidationError as error:
         checks.record("username", False, expected="an e-mail address", received=identity.username)
         raise NotAdmitted("The identity provider's username is not an e-mail address.") from error
-    link = (
-        Link.objects.select_related("user", "connector")
-        .filter(connector=connector, user__username=username)
-        .first()
-    )
+    named = Link.objects.filter(connector=connector, user__username=username)
+    link = next(iter(named.select_related("user", "connector")), None)
     why_not = obstacle(link)
     checks.record(
         "linked user",

@@ -131,7 +131,7 @@ def _connector(reference: str) -> Connector:
     connector = None
     if IS_REFERENCE(reference):  # PostgreSQL refuses to be asked for a null character
         by_reference = Connector.objects.alias(lower=Lower("reference"))
-        connector = by_reference.filter(lower=reference.lower()).first()
+        connector = next(iter(by_reference.filter(lower=reference.lower()).order_by()), None)
     if connector is None:
         raise UnknownConnector("No connector has this reference.")
     return connector

@@ -82,11 +82,8 @@ class PendingLogin(models.Model):
     @classmethod
     def find(cls, request_id: str) -> Self | None:
         """The login that an answer names, with its connector and attempt, unless it has expired."""
-        return (
-            cls.objects.select_related("connector", "attempt")
-            .filter(request_id=request_id, expires_at__gt=timezone.now())
-            .first()
-        )
+        named = cls.objects.filter(request_id=request_id, expires_at__gt=timezone.now())
+        return next(iter(named.select_related("connector", "attempt")), None)
 
     def answer_with(self, identity: Identity, checks: Checks) -> str | None:
         """Keep what was proved; return the handle for the last step, or None when too late."""
@@ -116,7 +113,7 @@ class PendingLogin(models.Model):
             answered_at__gt=now - HANDLE_LIFETIME,
             expires_at__gt=now,
         )
-        pending = mine.select_related("connector", "attempt").first()
+        pending = next(iter(mine.select_related("connector", "attempt")), None)
         if pending is None or mine.update(state=PendingState.CLAIMED, answer={}) != 1:
             return None
         return pending

@@ -3,7 +3,8 @@
     python -m tests.hostile.fuzz [--mutants 100000] [--seed N] [--seconds N] [--mutant N]
 
 An accepted mutant must yield exactly the identity, connector and request that an identity provider
-vouched for, and whatever is refused is refused by an error of ours. Ends with status 1 at any fault;
+vouched for, whatever is refused is refused by an error of ours, and signxml, asked about each
+signature whose shape is right, agrees. Ends with status 1 at any fault;
 the mutant is then in var/fuzz, and `--seed S --mutant N` makes it again.
 """
 
@@ -30,6 +31,7 @@ from sso_connectors.attempts import Checks
 from sso_connectors.errors import BadMessage, LoginError
 from sso_connectors.protocols.saml2.response import SamlAnswer
 from tests import idp as provider
+from tests.referee import compare
 from tests.rigs.process import say
 
 from .octets import FIELD, OCTETS, Inapplicable
@@ -144,6 +146,9 @@ def judge(stage: Scene, mutant: Mutant) -> Verdict:
     except BadMessage:
         return Verdict.UNREAD
     pending = answer.find_pending()
+    if pending is not None:
+        for certificate in pending.connector.signing_certificates:
+            compare(answer._root, certificate)
     try:
         if pending is None:
             references = tuple(each.reference for each in answer.meant_for())

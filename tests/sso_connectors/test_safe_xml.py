@@ -58,12 +58,12 @@ def test_what_is_read(document: str) -> None:
         ("<?xml version='1.0'\tencoding = 'iso-8859-1' ?><a/>", "It says that it is iso-8859-1"),
         ("\ufeff<?xml version='1.0' encoding='x'?><a/>", "It says that it is x"),
         ("<?xml version='1.0' encoding=''?><a/>", "It says that it is ;"),
-        ("<!-- --><a/>", "beside its root"),
-        ("<a/><!-- -->", "beside its root"),
-        ("<?b?><a/>", "beside its root"),
-        ("<a/><?b?>", "beside its root"),
-        ("<a>b<!-- -->c</a>", "inside"),
-        ("<a><b><?c?></b></a>", "inside"),
+        ("<!-- --><a/>", "comment or processing"),
+        ("<a/><!-- -->", "comment or processing"),
+        ("<?b?><a/>", "comment or processing"),
+        ("<a/><?b?>", "comment or processing"),
+        ("<a>b<!-- -->c</a>", "comment or processing"),
+        ("<a><b><?c?></b></a>", "comment or processing"),
     ],
 )
 def test_what_is_refused(document: str | bytes, why: str) -> None:
@@ -94,16 +94,16 @@ def _namespaces(count: int) -> str:
 
 
 def _namespace(length: int) -> str:
-    return f'<a xmlns:b="{"x" * length}"/>'
+    return f'<b:a xmlns:b="{"x" * length}"/>'
 
 
 @pytest.mark.parametrize(
     ("make", "limit", "why"),
     [
         (_nested, safe_xml.MAX_DEPTH, "nested too deep"),
-        (_wide, safe_xml.MAX_NODES, "too many elements"),
+        (_wide, safe_xml.MAX_ELEMENTS, "too many elements"),
         (_attributes, safe_xml.MAX_ATTRIBUTES, "too many attributes"),
-        (_namespace, safe_xml.MAX_NAMESPACE_LENGTH, "too long ones"),
+        (_namespace, safe_xml.MAX_NAMESPACE_LENGTH, "too long an address"),
     ],
 )
 @pytest.mark.parametrize("pasted", [True, False])

@@ -40,7 +40,10 @@ def text_of(element: etree._Element | None) -> str:
     Only XML's own white space is trimmed: whoever registers a name that ends in a no-break space is
     not the one without it.
     """
-    return "" if element is None else "".join(map(str, element.itertext())).strip(" \t\r\n")
+    if element is None:
+        return ""
+    text = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+    return text.strip(" \t\r\n")
 
 
 def instant(written: str | None) -> datetime | None:

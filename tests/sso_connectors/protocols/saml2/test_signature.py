@@ -44,7 +44,7 @@ CAPS: Final = {
     "many_xml_attributes_in_few_bytes": "too many attributes",
     "many_namespaces": "larger than",
     "many_namespaces_in_few_bytes": "too many namespaces",
-    "long_namespace": "too long ones",
+    "long_namespace": "too long an address",
     "many_elements_in_few_bytes": "too many elements",
     "many_saml_attributes": "too many elements",
     "many_assertions": "Exactly one assertion",
