@@ -55,10 +55,20 @@ races: $(DEVELOPMENT)  ## Replay signed responses in parallel at four processes,
 bench: $(VENV)/made  ## Compare our speed with that of our peers (ARGS='--rounds 15')
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: pages
+pages: $(DEVELOPMENT)  ## Measure the Maker's pages at 10,000 connectors, on both databases (ARGS='--rounds 5')
+	@$(BIN)/python -m benchmarks.pages $(ARGS)
+
+# PostgreSQL and Redis as for test-postgres; DATABASE_URL's role makes a database for each storm.
+.PHONY: storm
+storm: $(PRACTICE)  ## Sign 5,000 agents in at once beside a peer (ARGS='--agents N --concurrency N')
+	@$(BIN)/python -m benchmarks.storm $(ARGS)
+
 # What an operator sets in production, so that the checks judge that and not the defaults.
 PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \
 	DATABASE_URL=postgres://maker@db.example.org/maker \
 	CACHE_URL=redis://cache.example.org:6379/0 \
+	FIELD_ENCRYPTION_KEYS=b25seS1mb3ItbWFrZS1jaGVjay1ub3QtYS1zZWNyZXQ= \
 	DEBUG=false
 
 .PHONY: check

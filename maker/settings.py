@@ -213,8 +213,7 @@ LOGGING = {
     "loggers": {
         # Its warnings name paths, and a reference in one may be an e-mail address.
         "django.request": {"level": "ERROR"},
-        # At DEBUG the next two write whole assertions, whatever level the rest is set to.
-        "signxml": {"level": "WARNING"},
+        # At DEBUG the next writes whole assertions, whatever level the rest is set to.
         "saml2": {"level": "WARNING"},
         "xmlschema": {"level": "WARNING"},
     },

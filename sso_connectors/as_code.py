@@ -17,13 +17,13 @@ from users.usernames import normalise_username
 
 from .certificates import load_certificates
 from .models import (
-    AuthenticationMethod,
     Binding,
     Connector,
     ConnectorType,
     IdentifierFormat,
     Link,
 )
+from .providers import PROVIDERS
 
 _BATCH: Final = 500
 _TEXT: Final[tuple[str, ...]] = (
@@ -42,7 +42,7 @@ _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "type": ConnectorType.values,
     "identifier_format": IdentifierFormat.values,
     "binding": Binding.values,
-    "authentication_method": AuthenticationMethod.values,
+    "authentication_method": list(PROVIDERS),
 }
 _SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
 _CONNECTOR_KEYS: Final = {*_TEXT, *_SWITCHES, "certificates"}

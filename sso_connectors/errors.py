@@ -64,6 +64,26 @@ class IdentityProviderError(LoginError):
     code = "identity_provider_error"
 
 
+class IdentityProviderAway(LoginError):
+    """The identity provider can't be reached, or doesn't answer properly; trying again may work."""
+
+    code = "identity_provider_away"
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class Declined(LoginError):
+    """The person said no at the identity provider."""
+
+    code = "declined"
+
+
+class SecretUnreadable(LoginError):
+    """The connector's client secret was made by a key that we no longer have."""
+
+    code = "secret_unreadable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class NoSuchLogin(LoginError):
     """The last step names no login that this browser could finish now."""
 

@@ -2,7 +2,8 @@
 
     begin_login()     login address -> pending login -> the identity provider
     receive_answer()  its POST, in which the browser sends no cookies -> verified, kept, one handle
-    complete_login()  the handle, with the browser's cookie -> linked_user() -> session
+    complete_login()  the handle, or an answer that came as a GET, with the browser's cookie
+                      -> linked_user() -> session
 
 Whatever ends a login raises a LoginError, whose `attempt` keeps the whole reason.
 """
@@ -25,12 +26,10 @@ from .errors import (
     ConnectorNotReady,
     LoginError,
     NoSuchLogin,
-    ResponseRefused,
     UnknownConnector,
     UnsolicitedAgain,
 )
 from .links import linked_user, note_sign_in
-from .metrics import VERIFICATION
 from .models import IS_REFERENCE, Connector, State
 from .pending import HANDLE_LIFETIME, PendingLogin
 from .protocols import PROTOCOLS, Answer, Departure
@@ -51,7 +50,7 @@ def begin_login(request: HttpRequest, *, reference: str, next_path: str, browser
         attempt.connector, attempt.connector_reference = connector, connector.reference
         if connector.state != State.READY:
             raise ConnectorNotReady(f"The connector is {connector.state.label}.")
-    return _depart(connector, attempt, browser=browser, next=addresses.safe_next(next_path))
+        return _depart(connector, attempt, browser=browser, next=addresses.safe_next(next_path))
 
 
 def receive_answer(request: HttpRequest) -> dict[str, str]:
@@ -67,31 +66,29 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
         if pending is None:
             return _answers_nothing(answer)
         record.attempt = pending.attempt
-        with VERIFICATION.time():
-            identity = answer.complete(pending, record.checks)
-        handle = pending.answer_with(identity, record.checks)
+        handle = pending.answer_with(answer.examine(pending, record.checks), record.checks)
         if handle is None:
             raise AlreadyUsed("An answer to this request has been taken already, or time is up.")
     return {"handle": handle}
 
 
-def complete_login(request: HttpRequest, *, handle: str, browser: str | None) -> str:
+def complete_login(request: HttpRequest, *, browser: str | None) -> str:
     """Claim the answered login of this browser, and start its session; return where to go.
 
     What may have changed since the answer was verified is checked again. Raises LoginError.
     """
     brake(request, what="finish")
-    pending = PendingLogin.claim(handle=handle, browser=browser) if browser else None
+    pending = _claim(request, browser) if browser else None
     with _recording(pending.attempt if pending else Attempt()) as record:
         if pending is None:
             raise NoSuchLogin("It has been used, has expired, or began in another browser.")
         record.checks = pending.checks
-        connector, identity = pending.connector, pending.proved
+        connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
         if connector.state != State.READY:
             raise ConnectorNotReady(f"The connector is {connector.state.label} by now.")
-        if not PROTOCOLS[connector.type].still_trusts(connector, identity):
-            raise ResponseRefused("The connector no longer trusts the key that signed the answer.")
+        identity = protocol.conclude(pending, record.checks)
         link = linked_user(connector, identity, record.checks)
+        protocol.admitted(link, identity)
     start_session(request, link, identity)
     record.attempt.succeed(link.user, record.checks)
     note_sign_in(link)
@@ -124,7 +121,7 @@ def begin_again(request: HttpRequest, *, token: str, browser: str) -> Departure 
                 "The identity provider answers without naming our request (InResponseTo). "
                 "Let it answer the request it gets, or let people start at the login address."
             )
-    return _depart(connector, attempt, browser=browser, unsolicited=True)
+        return _depart(connector, attempt, browser=browser, unsolicited=True)
 
 
 def _connector(reference: str) -> Connector:
@@ -141,8 +138,10 @@ def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: o
     if due("clear-expired", every=60):
         PendingLogin.clear_expired()
     attempt.save()
-    pending = PendingLogin.begin(browser=browser, connector=connector, attempt=attempt, **fields)
-    return PROTOCOLS[connector.type].begin(connector, pending)
+    pending = PendingLogin.prepare(browser=browser, connector=connector, attempt=attempt, **fields)
+    departure = PROTOCOLS[connector.type].begin(connector, pending)
+    pending.save()
+    return departure
 
 
 def _read(request: HttpRequest) -> Answer:
@@ -151,6 +150,21 @@ def _read(request: HttpRequest) -> Answer:
         if answer is not None:
             return answer
     raise BadMessage("This is not an answer of an identity provider.")
+
+
+def _claim(request: HttpRequest, browser: str) -> PendingLogin | None:
+    if "handle" in request.GET:
+        return PendingLogin.claim(handle=request.GET["handle"], browser=browser)
+    for connector_type, protocol in PROTOCOLS.items():
+        arrival = protocol.arrival(request)
+        if arrival is not None:
+            return PendingLogin.claim_with(
+                arrival.kept,
+                request_id=arrival.request_id,
+                connector_type=connector_type,
+                browser=browser,
+            )
+    return None
 
 
 def _answers_nothing(answer: Answer) -> dict[str, str]:

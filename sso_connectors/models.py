@@ -19,7 +19,9 @@ from .certificates import (
     load_certificates,
     normalise_certificates,
 )
+from .encryption import SecretField
 from .pending import PendingLogin
+from .providers import PROVIDERS
 
 __all__ = ["Attempt", "Connector", "Link", "PendingLogin"]
 
@@ -49,19 +51,8 @@ class Binding(models.TextChoices):
     POST = "post", "HTTP-POST"
 
 
-class AuthenticationMethod(models.TextChoices):
-    HUBSPOT = "hubspot", "HubSpot"
-    SALESFORCE = "salesforce", "Salesforce"
-    ZOHO_CRM = "zoho_crm", "Zoho CRM"
-    ZENDESK = "zendesk", "Zendesk Support"
-    GOOGLE = "google", "Google"
-    ENTRA = "entra", "Microsoft Entra ID"
-    OKTA = "okta", "Okta"
-    SLACK = "slack", "Slack"
-    GITHUB = "github", "GitHub"
-    GITLAB = "gitlab", "GitLab"
-    LINKEDIN = "linkedin", "LinkedIn"
-    OIDC = "oidc", _("generic OpenID Connect")
+def authentication_methods() -> list[tuple[str, Any]]:
+    return [(method, provider.label) for method, provider in PROVIDERS.items()]
 
 
 class State(models.TextChoices):
@@ -70,6 +61,7 @@ class State(models.TextChoices):
     READY = "ready", _("ready")
 
 
+OAUTH2_REQUIRED: Final = ("authentication_method", "client_id", "client_secret")
 SAML_REQUIRED: Final = ("issuer_url", "endpoint", "identifier_format", "certificates")
 # What decides who can get in: to change one of these takes a permission of its own.
 TRUST_FIELDS: Final = (
@@ -83,6 +75,9 @@ TRUST_FIELDS: Final = (
     "force_authn",
     "enabled",
     "authentication_method",
+    "client_id",
+    "client_secret",
+    "options",
 )
 _TYPED: Final = (
     "name",
@@ -90,6 +85,7 @@ _TYPED: Final = (
     "issuer_url",
     "endpoint",
     "username_attribute",
+    "client_id",
     "contact",
 )
 # A connector without its means of verification accepts anybody's word, so it is never complete.
@@ -99,6 +95,13 @@ COMPLETE: Final = (
     & ~Q(endpoint="")
     & ~Q(identifier_format="")
     & Q(certificates__contains="-----BEGIN CERTIFICATE-----")
+) | (
+    # `save()` finds the issuer in the options, and leaves it empty while a required one is missing.
+    Q(type=ConnectorType.OAUTH2)
+    & ~Q(issuer_url="")
+    & ~Q(authentication_method="")
+    & ~Q(client_id="")
+    & Q(client_secret__isnull=False)
 )
 
 
@@ -146,7 +149,25 @@ class Connector(models.Model):
         _("enabled"), default=False, help_text=_("Agents can sign in through it.")
     )
     authentication_method = models.CharField(
-        _("authentication method"), max_length=20, choices=AuthenticationMethod, blank=True
+        _("authentication method"), max_length=20, choices=authentication_methods, blank=True
+    )
+    client_id = models.CharField(
+        _("client ID"),
+        max_length=255,
+        blank=True,
+        validators=[_refuse_control_characters],
+        help_text=_("From the app that was registered for this product at the provider."),
+    )
+    client_secret = SecretField(
+        _("client secret"), help_text=_("From the same app. Kept encrypted, and never shown again.")
+    )
+    options = models.JSONField(
+        _("options"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "What this authentication method needs besides: a subdomain, a tenant, a host."
+        ),
     )
     issuer_url = models.CharField(
         _("issuer URL"),
@@ -290,12 +311,22 @@ class Connector(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
+        settled = set()
+        if self.type == ConnectorType.OAUTH2:
+            self._find_issuer()
+            settled.add("issuer_url")
         if not self.enabled:
             # Or old sessions would come back to life with it.
             self.session_epoch += 1
-            if options.get("update_fields") is not None:
-                options["update_fields"] = {*options["update_fields"], "session_epoch"}
+            settled.add("session_epoch")
+        if options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], *settled}
         super().save(**options)
+
+    def _find_issuer(self) -> None:
+        provider = PROVIDERS.get(self.authentication_method)
+        complete = provider is not None and not provider.missing_options(self.options)
+        self.issuer_url = provider.issuer_of(self.options) if provider and complete else ""
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Also even out what people paste around an address, and read the certificates."""
@@ -309,6 +340,7 @@ class Connector(models.Model):
             *((field, _refuse_private_key) for field in _TYPED),
             ("reference", _refuse_reserved),
             ("certificates", self._read_certificates),
+            ("options", self._read_options),
         ):
             try:
                 if field not in (exclude or ()):
@@ -316,7 +348,7 @@ class Connector(models.Model):
             except ValidationError as error:
                 errors[field] = error
         for field in errors:  # nothing that was refused is kept, a private key least of all
-            setattr(self, field, "")
+            setattr(self, field, {} if field == "options" else "")
         self._refused = frozenset(errors)
         try:
             super().clean_fields(exclude=self._refused | set(exclude or ()))
@@ -328,15 +360,29 @@ class Connector(models.Model):
     def _read_certificates(self, pasted: str) -> None:
         self.certificates = normalise_certificates(pasted) if pasted.strip() else ""
 
+    def _read_options(self, options: Any) -> None:
+        if not isinstance(options, dict):
+            raise ValidationError(_("Options are names and values."))
+        if self.type == ConnectorType.OAUTH2 and self.authentication_method in PROVIDERS:
+            self.options = PROVIDERS[self.authentication_method].clean_options(options)
+
     def clean(self) -> None:
         super().clean()
+        provider = PROVIDERS.get(self.authentication_method)
+        if self.type == ConnectorType.OAUTH2:
+            self._find_issuer()
+            if self.force_authn and provider and not provider.can_ask_again:
+                raise ValidationError(
+                    {
+                        "force_authn": _(
+                            "%(method)s can't be made to ask for the password again, or doesn't say "
+                            "that it did."
+                        )
+                        % {"method": provider.label}
+                    }
+                )
         if not self.enabled:
             return
-        if self.type == ConnectorType.OAUTH2:
-            raise ValidationError(
-                {"enabled": _("OAUTH 2 connectors can only be drafts in this version.")},
-                code="not_available",
-            )
         # What was there and was refused has its own error already.
         missing = [field for field in self.missing() if field not in self._refused]
         if missing:
@@ -351,13 +397,17 @@ class Connector(models.Model):
 
     def missing(self) -> list[str]:
         """The required fields of this type that are still empty."""
-        if self.type == ConnectorType.OAUTH2:
-            return [] if self.authentication_method else ["authentication_method"]
-        return [field for field in SAML_REQUIRED if not getattr(self, field)]
+        if self.type == ConnectorType.SAML2:
+            return [field for field in SAML_REQUIRED if not getattr(self, field)]
+        missing = [field for field in OAUTH2_REQUIRED if not getattr(self, field)]
+        provider = PROVIDERS.get(self.authentication_method)
+        if provider is not None and provider.missing_options(self.options):
+            missing.append("options")
+        return missing
 
     @property
     def state(self) -> State:
-        if self.type != ConnectorType.SAML2 or self.missing():
+        if self.missing():
             return State.DRAFT
         return State.READY if self.enabled else State.DISABLED
 

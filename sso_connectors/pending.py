@@ -9,8 +9,7 @@ can disagree, whatever the number of processes.
 
 import hashlib
 import secrets
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -18,7 +17,6 @@ from django.db import models
 from django.utils import timezone
 
 from .attempts import Check, Checks
-from .identity import Identity
 
 LIFETIME: Final = timedelta(minutes=10)
 HANDLE_LIFETIME: Final = timedelta(seconds=60)
@@ -39,7 +37,8 @@ class PendingState(models.TextChoices):
 class PendingLogin(models.Model):
     """What we asked an identity provider for, on behalf of which browser.
 
-    `request_id` is what its answer must name (SAML: the AuthnRequest's ID, 160 random bits).
+    `request_id` is what its answer must name, 160 random bits (SAML: the AuthnRequest's ID; OAuth 2: the
+    state). `asked` is what else must fit the answer (OAuth 2: nonce and PKCE verifier).
     """
 
     request_id = models.CharField(max_length=64, unique=True)
@@ -49,6 +48,7 @@ class PendingLogin(models.Model):
     attempt = models.ForeignKey(
         "sso_connectors.Attempt", on_delete=models.CASCADE, related_name="+"
     )
+    asked = models.JSONField(default=dict)
     browser_hash = models.CharField(max_length=64)
     next = models.CharField(max_length=2000, blank=True)
     unsolicited = models.BooleanField(default=False)
@@ -68,10 +68,10 @@ class PendingLogin(models.Model):
         return self.request_id
 
     @classmethod
-    def begin(cls, *, browser: str, **fields: Any) -> Self:
-        """Store a new login of the browser whose cookie is `browser`."""
+    def prepare(cls, *, browser: str, **fields: Any) -> Self:
+        """Return a new login, not stored yet, of the browser whose cookie is `browser`."""
         now = timezone.now()
-        return cls.objects.create(
+        return cls(
             request_id=f"_{secrets.token_hex(20)}",
             browser_hash=digest(browser),
             created_at=now,
@@ -85,8 +85,8 @@ class PendingLogin(models.Model):
         named = cls.objects.filter(request_id=request_id, expires_at__gt=timezone.now())
         return next(iter(named.select_related("connector", "attempt")), None)
 
-    def answer_with(self, identity: Identity, checks: Checks) -> str | None:
-        """Keep what was proved; return the handle for the last step, or None when too late."""
+    def answer_with(self, kept: dict[str, Any], checks: Checks) -> str | None:
+        """Keep what the last step needs; return the handle for it, or None when too late."""
         handle = secrets.token_urlsafe(32)
         now = timezone.now()
         updated = PendingLogin.objects.filter(
@@ -95,41 +95,57 @@ class PendingLogin(models.Model):
             state=PendingState.ANSWERED,
             handle_hash=digest(handle),
             answered_at=now,
-            answer={"identity": asdict(identity), "checks": checks.as_json()},
+            answer={"kept": kept, "checks": checks.as_json()},
         )
         return handle if updated == 1 else None
 
     @classmethod
     def claim(cls, *, handle: str, browser: str) -> Self | None:
-        """Take an answered login for good; None unless it is this browser's and fresh.
-
-        The UPDATE decides between rivals; the row is read first only to have its contents.
-        """
-        now = timezone.now()
-        mine = cls.objects.filter(
+        """Take an answered login for good; None unless it is this browser's and fresh."""
+        return cls._claim(
+            browser,
             handle_hash=digest(handle),
-            browser_hash=digest(browser),
             state=PendingState.ANSWERED,
-            answered_at__gt=now - HANDLE_LIFETIME,
-            expires_at__gt=now,
+            answered_at__gt=timezone.now() - HANDLE_LIFETIME,
         )
-        pending = next(iter(mine.select_related("connector", "attempt")), None)
-        if pending is None or mine.update(state=PendingState.CLAIMED, answer={}) != 1:
-            return None
+
+    @classmethod
+    def claim_with(
+        cls, kept: dict[str, Any], *, request_id: str, connector_type: str, browser: str
+    ) -> Self | None:
+        """Take a login whose answer came with the browser's cookie, so that it needs no handle."""
+        pending = cls._claim(
+            browser,
+            request_id=request_id,
+            state=PendingState.BEGUN,
+            connector__type=connector_type,
+        )
+        if pending is not None:
+            pending.answer = {"kept": kept, "checks": []}
         return pending
 
+    @classmethod
+    def _claim(cls, browser: str, **conditions: Any) -> Self | None:
+        """The UPDATE decides between rivals; the row is read first only to have its contents."""
+        mine = cls.objects.filter(
+            browser_hash=digest(browser), expires_at__gt=timezone.now(), **conditions
+        )
+        pending = next(iter(mine.select_related("connector", "attempt")), None)
+        if pending is None:
+            return None
+        claimed = mine.update(state=PendingState.CLAIMED, answer={}, asked={})
+        return pending if claimed == 1 else None
+
     @property
-    def proved(self) -> Identity:
-        """The identity that `answer_with` kept."""
-        kept = dict(self.answer["identity"])
-        if kept["not_after"]:
-            kept["not_after"] = datetime.fromisoformat(kept["not_after"])
-        return Identity(**kept)
+    def kept(self) -> dict[str, Any]:
+        """What `answer_with` or `claim_with` kept."""
+        return dict(self.answer["kept"])
 
     @property
     def checks(self) -> Checks:
         """The checks that `answer_with` kept, for the last step to go on with."""
-        return Checks(verified=True, items=[Check(**item) for item in self.answer["checks"]])
+        items = self.answer["checks"]
+        return Checks(verified=bool(items), items=[Check(**item) for item in items])
 
     @classmethod
     def began_unsolicited(cls, *, browser: str, connector_id: int) -> bool:

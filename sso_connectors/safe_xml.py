@@ -19,6 +19,18 @@ _long_namespaces = etree.XPath(
     f"boolean(//*[string-length(namespace-uri()) > {MAX_NAMESPACE_LENGTH}]"
     f" | //@*[string-length(namespace-uri()) > {MAX_NAMESPACE_LENGTH}])"
 )
+# One for all threads; it lets one of them parse at a time.
+_PARSER: Final = etree.XMLParser(
+    encoding="utf-8",
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    dtd_validation=False,
+    attribute_defaults=False,
+    huge_tree=False,
+    remove_blank_text=False,
+    strip_cdata=True,
+)
 _declaration = re.compile(r"(<\?xml\s)?").match
 _declared_encoding = re.compile(r"<\?xml\s[^>]*?\bencoding\s*=\s*[\"']([^\"'>]*)").match
 
@@ -54,7 +66,7 @@ def parse(document: bytes, *, max_bytes: int, pasted: bool = False) -> etree._El
         raise UnsafeXml(f"It says that it is {declared[1]}; it must be UTF-8.")
     _refuse_unusual_text(text, pasted=pasted)
     try:
-        root = etree.fromstring(text.encode(), _parser())
+        root = etree.fromstring(text.encode(), _PARSER)
     except etree.XMLSyntaxError as error:
         raise UnsafeXml(f"It is not well-formed XML: {error.msg}.") from error
     _refuse_unusual(root)
@@ -63,21 +75,7 @@ def parse(document: bytes, *, max_bytes: int, pasted: bool = False) -> etree._El
 
 def again(canonical: bytes) -> etree._Element:
     """Parse what c14n made of a document that was parsed here before."""
-    return etree.fromstring(canonical, _parser())
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        remove_blank_text=False,
-        strip_cdata=True,
-    )
+    return etree.fromstring(canonical, _PARSER)
 
 
 def _refuse_unusual_text(text: str, *, pasted: bool) -> None:

@@ -36,7 +36,10 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def callback(request: HttpRequest) -> HttpResponse:
-    """The reply URL. A POST from an identity provider goes on as a GET, which carries our cookie."""
+    """The reply URL: SAML's assertion consumer service, and the redirect URI of OAuth 2.
+
+    A POST from an identity provider goes on as a GET, which carries our cookie.
+    """
     if request.method == "POST":
         return _receive(request)
     if request.method == "HEAD":
@@ -46,7 +49,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     try:
         if "unsolicited" in request.GET:
             return _begin_again(request, request.GET["unsolicited"])
-        return _complete(request, request.GET.get("handle", ""))
+        return _complete(request)
     except LoginError as error:
         return _failure(request, error.attempt_code, error.status)
 
@@ -61,9 +64,9 @@ def _receive(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(login.callback_address(query), status=HTTPStatus.SEE_OTHER)
 
 
-def _complete(request: HttpRequest, handle: str) -> HttpResponse:
-    secret = browser.browser_of(request)
-    return HttpResponseRedirect(login.complete_login(request, handle=handle, browser=secret))
+def _complete(request: HttpRequest) -> HttpResponse:
+    onward = login.complete_login(request, browser=browser.browser_of(request))
+    return HttpResponseRedirect(onward)
 
 
 def _begin_again(request: HttpRequest, token: str) -> HttpResponse:

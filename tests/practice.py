@@ -14,6 +14,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from django.conf import settings
 
 from tests.rigs import nanoidp
@@ -106,7 +107,8 @@ def make_environment(port: int) -> None:
         file = os.open(ROOT / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "w") as env:
             env.write(f"SECRET_KEY={secrets.token_urlsafe(50)}\n")
-        say("Made .env with a secret key of its own.")
+            env.write(f"FIELD_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n")
+        say("Made .env with keys of its own.")
     if os.environ.get("PORT"):
         os.environ.setdefault("PUBLIC_BASE_URL", f"http://localhost:{port}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maker.settings")

@@ -7,6 +7,11 @@ os.environ["DEBUG"] = "false"
 os.environ["PUBLIC_BASE_URL"] = "http://localhost:8000"
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1],other.example"
 os.environ["TRUSTED_PROXIES"] = ""
+os.environ["PRIVATE_IDP_HOSTS"] = ""
+# "only-for-tests, the newer key..." and "only-for-tests, the older key...", in base64.
+os.environ["FIELD_ENCRYPTION_KEYS"] = (
+    "b25seS1mb3ItdGVzdHMsIHRoZSBuZXdlciBrZXkuLi4=,b25seS1mb3ItdGVzdHMsIHRoZSBvbGRlciBrZXkuLi4="
+)
 # Playwright keeps an event loop in the tests' thread, which Django would take for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 

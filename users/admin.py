@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("username", "full_name")
     ordering = ("username",)
+    show_full_result_count = False
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ("groups", "user_permissions")
     fieldsets = (
@@ -59,6 +61,15 @@ class UserAdmin(DjangoUserAdmin[User]):
             {"fields": ("username", "full_name", "usable_password", "password1", "password2")},
         ),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """A whole username, in any spelling, is looked up by the index; anything else is searched for."""
+        user = user_named(search_term)
+        if user is not None:
+            return queryset.filter(pk=user.pk), False
+        return super().get_search_results(request, queryset, search_term)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -77,6 +88,14 @@ class UserAdmin(DjangoUserAdmin[User]):
         if request.user.is_superuser:
             return self.readonly_fields
         return (*self.readonly_fields, *SUPERUSER_ONLY)
+
+
+def user_named(text: str) -> User | None:
+    """The user whose username is just this, in any spelling."""
+    try:
+        return User.objects.get_by_natural_key(text.strip())
+    except User.DoesNotExist:
+        return None
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

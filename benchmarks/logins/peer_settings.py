@@ -2,20 +2,38 @@
 
 import os
 
+import environ
+
 SECRET_KEY = "only-for-benchmarks-" + "x" * 50
-ALLOWED_HOSTS = ["localhost"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 USE_TZ = True
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ["BENCHMARK_DATABASE"],
-        # As the product sets them: without, each write would wait for the disk.
-        "OPTIONS": {
-            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 10,
-        },
+# A file for SQLite, or the address of a PostgreSQL.
+BENCHMARK_DATABASE = os.environ["BENCHMARK_DATABASE"]
+if "://" in BENCHMARK_DATABASE:
+    DATABASES = {
+        "default": {
+            **environ.Env.db_url_config(BENCHMARK_DATABASE),
+            # As the product sets them: without, each request would connect anew.
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
     }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": BENCHMARK_DATABASE,
+            # As the product sets them: without, each write would wait for the disk.
+            "OPTIONS": {
+                "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+            },
+        }
+    }
+# Django's own default is a cache for each process.
+CACHES = {
+    "default": environ.Env.cache_url_config(os.environ.get("BENCHMARK_CACHE", "locmemcache://"))
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "/"

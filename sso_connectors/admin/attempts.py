@@ -3,13 +3,26 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..attempts import Attempt
+from users.admin import user_named
+from users.models import User
+
+from ..attempts import IS_CODE, Attempt
 from .cells import pill
+
+
+class AttemptList(ChangeList):
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: Any = None
+    ) -> QuerySet[Attempt]:
+        # An attempt's checks are a few kilobytes, and the list shows none of them.
+        return super().get_queryset(request, exclude_parameters).defer("checks", "detail")
 
 
 @admin.register(Attempt)
@@ -34,6 +47,30 @@ class AttemptAdmin(admin.ModelAdmin[Attempt]):
         "all_checks",
     )
     readonly_fields = fields
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AttemptList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Attempt], search_term: str
+    ) -> tuple[QuerySet[Attempt], bool]:
+        """A whole code or username is looked up by an index; each word of anything else is searched for."""
+        code = search_term.strip().upper()
+        if IS_CODE(code):  # which a reference may look like too
+            named = queryset.filter(code=code)
+            if named.exists():
+                return named, False
+        user = user_named(search_term)
+        if user is not None:
+            return queryset.filter(user=user), False
+        for word in search_term.split():
+            queryset = queryset.filter(
+                Q(code__icontains=word)
+                | Q(connector_reference__icontains=word)
+                # Joined, each attempt would be read as a whole, with its checks, to compare a name.
+                | Q(user__in=User.objects.filter(username__icontains=word))
+            )
+        return queryset, False
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def result(self, attempt: Attempt) -> SafeString:

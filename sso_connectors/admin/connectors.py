@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import addresses
 from ..models import COMPLETE, TRUST_FIELDS, Connector, ConnectorType, State
 from .cells import certificate_list, cog, copyable, shortened, state_pills
+from .deletion import CountedDeletion
 from .forms import ConnectorForm
 
 _CHANGE_TRUST = "sso_connectors.change_trust"
@@ -38,7 +39,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Connector)
-class ConnectorAdmin(admin.ModelAdmin[Connector]):
+class ConnectorAdmin(CountedDeletion, admin.ModelAdmin[Connector]):
     form = ConnectorForm
     list_display = (
         "name",

@@ -17,6 +17,7 @@ from users.models import User
 from ..backends import BACKEND
 from ..models import Link
 from .cells import state_pills
+from .deletion import CountedDeletion
 
 
 class LinkInline(admin.TabularInline[Link, User]):
@@ -59,7 +60,7 @@ def record_password_sign_in(
 
 
 @admin.register(User)
-class UserCard(UserAdmin):
+class UserCard(CountedDeletion, UserAdmin):
     inlines = (LinkInline,)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:

@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.http import HttpRequest
 
 from ..attempts import Checks
 from ..identity import Identity
-from ..models import Connector
+from ..models import Connector, Link
 from ..pending import PendingLogin
 
 
@@ -28,9 +29,10 @@ class Answer(ABC):
         """The login that the message says it answers, unless we know no such login (any more)."""
 
     @abstractmethod
-    def complete(self, pending: PendingLogin, checks: Checks) -> Identity:
-        """Return what the message proves about `pending`, with each check in `checks`.
+    def examine(self, pending: PendingLogin, checks: Checks) -> dict[str, Any]:
+        """Return what to keep of the message until the browser comes with its cookie.
 
+        What can be verified without the browser is, with each check in `checks`.
         Raises ResponseRefused or IdentityProviderError.
         """
 
@@ -42,20 +44,42 @@ class Answer(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """An answer that came with the browser's cookie: which login it names, and what it brings."""
+
+    request_id: str
+    kept: dict[str, Any]
+
+
 class Protocol(ABC):
     """One protocol; stateless, shared by all its connectors and by all threads."""
 
     @abstractmethod
     def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
-        """Return the request for `pending`, addressed to the connector's identity provider."""
+        """Return the request for `pending`, addressed to the connector's identity provider.
+
+        `pending` is not stored yet; what its answer must fit goes into `pending.asked`.
+        Raises LoginError.
+        """
 
     @abstractmethod
     def receive(self, request: HttpRequest) -> Answer | None:
-        """Return the message that came to the reply URL; None when it isn't one of this protocol.
+        """Return the message that a POST brought to the reply URL; None when it isn't of this protocol.
 
         Raises BadMessage when it is one by its shape but can't be read.
         """
 
+    def arrival(self, request: HttpRequest) -> Arrival | None:
+        """Return the message that a GET brought, with the browser's cookie; None when there is none."""
+        return None
+
     @abstractmethod
-    def still_trusts(self, connector: Connector, identity: Identity) -> bool:
-        """Whether what proved `identity` a moment ago is still trusted by the connector."""
+    def conclude(self, pending: PendingLogin, checks: Checks) -> Identity:
+        """Return what the answer to a claimed login proves, by what the connector trusts now.
+
+        Raises LoginError.
+        """
+
+    def admitted(self, link: Link, identity: Identity) -> None:
+        """Keep what the identity brings along, now that the person is known."""

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "k3Jx9QvT2mZr7Lw5Yb8Nc4Hd6Gf1Ps0A-only-for-tests-and-long-enough"
 PRODUCTION = {
     "SECRET_KEY": SECRET_KEY,
+    "FIELD_ENCRYPTION_KEYS": "dGhlLW5ld2VyLWtleS1vbmx5LWZvci10ZXN0cy4uLi4=,dGhlLW9sZGVyLWtleS1vbmx5LWZvci10ZXN0cy4uLi4=",
     "PUBLIC_BASE_URL": "https://maker.company.example",
     "DATABASE_URL": "postgres://maker:p%40ss@db.company.example:5433/sso?sslmode=require",
     "CACHE_URL": "redis://cache.company.example:6380/2",
@@ -84,6 +85,8 @@ def test_the_deployment_checks_have_nothing_to_say() -> None:
         ({"PUBLIC_BASE_URL": "https://maker.company.example/maker"}, "sso.E001"),
         ({"TRUSTED_PROXIES": "10.0.0.5,proxy"}, "sso.E002"),
         ({"TRUSTED_PROXIES": "10.0.0.5, 10.0.0.6"}, "sso.E002"),
+        ({"FIELD_ENCRYPTION_KEYS": "short"}, "sso.E004"),
+        ({"FIELD_ENCRYPTION_KEYS": ""}, "sso.W002"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"DEBUG": "true"}, "security.W018"),
         ({"SECRET_KEY": ""}, "security.W009"),
@@ -143,6 +146,10 @@ def test_the_addresses_of_services(production: Any) -> None:
     assert production["EMAIL_HOST_USER"] == "mail@company.example"
     assert production["EMAIL_HOST_PASSWORD"] == "secret"
     assert production["EMAIL_USE_TLS"]
+    assert production["FIELD_ENCRYPTION_KEYS"] == [
+        "dGhlLW5ld2VyLWtleS1vbmx5LWZvci10ZXN0cy4uLi4=",
+        "dGhlLW9sZGVyLWtleS1vbmx5LWZvci10ZXN0cy4uLi4=",
+    ]
     assert production["TRUSTED_PROXIES"] == ["10.0.0.5", "10.1.0.0/16", "unix"]
 
 
@@ -152,6 +159,7 @@ def test_the_defaults(defaults: Any) -> None:
     assert defaults["SUPPORT_CONTACT"] == ""
     assert defaults["ATTEMPT_DAYS"] == 30
     assert defaults["TRUSTED_PROXIES"] == []
+    assert defaults["FIELD_ENCRYPTION_KEYS"] == []
     assert not defaults["DEBUG"]
     database = defaults["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.sqlite3"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
@@ -38,7 +39,7 @@ def attempt(connector: Connector, *, days_ago: float) -> Attempt:
 
 
 def pending(connector: Connector, *, expired_for: timedelta) -> PendingLogin:
-    login = PendingLogin.begin(
+    login = PendingLogin.prepare(
         browser="browser", connector=connector, attempt=attempt(connector, days_ago=0)
     )
     login.expires_at = timezone.now() - expired_for
@@ -87,7 +88,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
-def run(*arguments: str, database: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, database: str, text: str = "", keys: str = ""
+) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -97,6 +100,7 @@ def run(*arguments: str, database: str, text: str = "") -> subprocess.CompletedP
             "SECRET_KEY": "x" * 60,
             "DATABASE_URL": database,
             "CACHE_URL": "locmemcache://",
+            "FIELD_ENCRYPTION_KEYS": keys,
         },
         input=text,
         capture_output=True,
@@ -171,3 +175,40 @@ def test_cleanup_as_cron_runs_it(database: str) -> None:
     done = run("sso_cleanup", database=database)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Deleted 0 pending logins and 0 attempts.\n"
+
+
+@pytest.mark.row(33)
+def test_keys_are_rotated_as_an_operator_does(database: str) -> None:
+    older, newer = (Fernet.generate_key().decode() for _ in range(2))
+    now = timezone.now().isoformat()
+    fields = {
+        "name": "Hub",
+        "reference": "hub",
+        "type": "oauth2",
+        "client_secret": Fernet(older).encrypt(b"canary-of-the-hub").decode(),
+        "created_at": now,
+        "updated_at": now,
+    }
+    dump = json.dumps([{"model": "sso_connectors.connector", "pk": 77, "fields": fields}])
+    loaded = run("loaddata", "-", "--format=json", "--verbosity=0", database=database, text=dump)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
+
+    for keys in ("", newer):
+        lost = run("sso_rotate_keys", database=database, keys=keys)
+        assert lost.returncode == 1
+        assert lost.stdout == "SSO connector, client secret: 0 current, 0 re-encrypted\n"
+        assert "connector hub: client_secret can't be read" in lost.stderr
+        assert "Traceback" not in lost.stderr
+    for arguments, keys, code in (
+        (["--check"], f"{newer},{older}", 1),
+        ([], f"{newer},{older}", 0),
+        (["--check"], newer, 0),
+        ([], newer, 0),
+        (["--check"], older, 1),
+        ([], f"{newer},short", 1),
+    ):
+        done = run("sso_rotate_keys", *arguments, database=database, keys=keys)
+        assert done.returncode == code, done.stderr
+        assert (done.stderr == "") == (code == 0)
+        for text in ("Traceback", "canary", older, newer, "gAAAAA"):
+            assert text not in done.stdout + done.stderr

@@ -10,11 +10,11 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.test import Client
 
 from sso_connectors.certificates import PRIVATE_KEY
+from sso_connectors.encryption import Secret
 from sso_connectors.models import (
     IS_REFERENCE,
     SAML_REQUIRED,
     TRUST_FIELDS,
-    AuthenticationMethod,
     Connector,
     ConnectorType,
     IdentifierFormat,
@@ -341,17 +341,73 @@ def test_enabled_demands_each_required_field(field: str) -> None:
     assert draft.state == State.DRAFT
 
 
+def oauth2(**fields: Any) -> Connector:
+    return Connector(
+        **{
+            "name": "Hub",
+            "reference": "hub",
+            "type": "oauth2",
+            "enabled": True,
+            "authentication_method": "oidc",
+            "client_id": "client",
+            "client_secret": Secret.seal("secret"),
+            "options": {"issuer": "https://op.example"},
+            **fields,
+        }
+    )
+
+
 @pytest.mark.row(17)
-@pytest.mark.parametrize("method", ["", *AuthenticationMethod.values])
-def test_oauth2_connectors_can_be_drafts_only(method: str) -> None:
-    connector = complete(type="oauth2", authentication_method=method)
-    assert errors_of(connector) == {
-        "enabled": ["OAUTH 2 connectors can only be drafts in this version."]
-    }
+@pytest.mark.parametrize(
+    ("field", "nothing"),
+    [("authentication_method", ""), ("client_id", ""), ("client_secret", None), ("options", {})],
+)
+def test_oauth2_connector_without_its_means_of_verification(field: str, nothing: Any) -> None:
+    connector = oauth2(**{field: nothing})
+    assert errors_of(connector)[field] == ["This is needed before the connector can be enabled."]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        connector.save()
     connector.enabled = False
     connector.full_clean()
     assert connector.state == State.DRAFT
-    assert connector.missing() == ([] if method else ["authentication_method"])
+    assert connector.missing() == [field]
+
+
+@pytest.mark.row(17)
+def test_oauth2_connector_trusts_whom_its_options_name() -> None:
+    connector = oauth2()
+    connector.full_clean()
+    connector.save()
+    assert (connector.state, connector.issuer_url) == (State.READY, "https://op.example")
+    connector.options = {"issuer": "https://other.example"}
+    connector.save(update_fields=["options"])
+    connector.refresh_from_db()
+    assert connector.issuer_url == "https://other.example"
+    connector.options = {}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        connector.save()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tenant": "acme"},
+        {"issuer": "ftp://op.example"},
+        {"issuer": 1},
+        {"issuer": "https://op.example", "trust_email": "yes"},
+        [],
+        "issuer",
+    ],
+)
+def test_options_that_are_wrong(options: Any) -> None:
+    assert "options" in errors_of(oauth2(options=options))
+
+
+def test_method_that_asks_for_no_password() -> None:
+    assert "force_authn" in errors_of(
+        oauth2(authentication_method="google", options={}, force_authn=True)
+    )
+    oauth2(force_authn=True).full_clean()
 
 
 def test_states() -> None:

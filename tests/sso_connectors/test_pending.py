@@ -13,7 +13,6 @@ from django.db import connection
 from django.utils import timezone
 
 from sso_connectors.attempts import Attempt, Checks
-from sso_connectors.identity import Identity
 from sso_connectors.models import Connector
 from sso_connectors.pending import PendingLogin, PendingState, digest
 from tests.agent import Agent
@@ -22,33 +21,29 @@ from users.models import User
 
 Result = TypeVar("Result")
 
-IDENTITY = Identity(
-    username="alice@acme.example",
-    subject="for-good",
-    issuer="urn:idp",
-    key="AA:BB",
-    not_after=timezone.now().replace(microsecond=0),
-)
+KEPT = {"username": "alice@acme.example", "subject": "for-good"}
 
 
 @pytest.fixture
 def pending(connector: Connector) -> PendingLogin:
     attempt = Attempt.objects.create(connector=connector)
-    return PendingLogin.begin(browser="browser", connector=connector, attempt=attempt)
+    pending = PendingLogin.prepare(browser="browser", connector=connector, attempt=attempt)
+    pending.save()
+    return pending
 
 
 def answered(pending: PendingLogin) -> str:
-    handle = pending.answer_with(IDENTITY, Checks(verified=True))
+    handle = pending.answer_with(KEPT, Checks(verified=True))
     assert handle is not None
     return handle
 
 
-def test_identity_survives_storage(pending: PendingLogin) -> None:
+def test_what_was_proved_survives_storage(pending: PendingLogin) -> None:
     claimed = PendingLogin.claim(handle=answered(pending), browser="browser")
 
     assert claimed is not None
-    assert claimed.proved == IDENTITY
-    assert claimed.checks == Checks(verified=True)
+    assert claimed.kept == KEPT
+    assert claimed.checks == Checks()
 
 
 def test_nothing_of_use_is_stored(pending: PendingLogin) -> None:
@@ -71,14 +66,14 @@ def test_called_by_its_request(pending: PendingLogin) -> None:
 def test_answered_once(pending: PendingLogin) -> None:
     answered(pending)
 
-    assert pending.answer_with(IDENTITY, Checks()) is None
+    assert pending.answer_with(KEPT, Checks()) is None
 
 
 @pytest.mark.row(12)
 def test_answer_comes_too_late(pending: PendingLogin) -> None:
     with time_machine.travel(timezone.now() + timedelta(minutes=10, seconds=1)):
         assert PendingLogin.find(pending.request_id) is None
-        assert pending.answer_with(IDENTITY, Checks()) is None
+        assert pending.answer_with(KEPT, Checks()) is None
 
 
 @pytest.mark.row(24)

@@ -7,8 +7,9 @@ the signature fails they are made on what was sent, marked as not verified, and 
 import base64
 import binascii
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 from lxml import etree
@@ -18,6 +19,7 @@ from ...attempts import Checks
 from ...certificates import SigningCertificate
 from ...errors import BadMessage, IdentityProviderError, ResponseRefused
 from ...identity import Identity
+from ...metrics import VERIFICATION
 from ...models import COMPLETE, Connector, ConnectorType
 from ...pending import PendingLogin
 from ..base import Answer
@@ -78,7 +80,12 @@ class SamlAnswer(Answer):
             ) from error
         return trusting[certificate.fingerprint]
 
+    def examine(self, pending: PendingLogin, checks: Checks) -> dict[str, Any]:
+        with VERIFICATION.time():
+            return asdict(self.complete(pending, checks))
+
     def complete(self, pending: PendingLogin, checks: Checks) -> Identity:
+        """Return what the response proves. Raises ResponseRefused or IdentityProviderError."""
         connector = pending.connector
         self._refuse_failure(checks)
         response, assertion = self._root, self._root.find(f"{SAML}Assertion")

@@ -5,6 +5,7 @@ from django.test import Client
 
 from sso_connectors.attempts import Attempt
 from tests.agent import Agent
+from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
 from users.models import User
 
@@ -25,6 +26,33 @@ def test_attempt_is_found_by_its_code(maker: Client, agent: Agent, idp: IdP, ali
     assert "http://localhost:8000/api/saml/metadata" in page
     assert "https://&lt;b&gt;old&lt;/b&gt;.example" in page
     assert "<b>old" not in page
+
+
+def test_attempts_are_found_by_any_part_and_by_whole_names(
+    maker: Client, make_connector: ConnectorMaker, make_user: UserMaker
+) -> None:
+    acme = make_connector("acme")
+    for name, reference in (("al", "acme"), ("sal", "acme-eu")):
+        Attempt.objects.create(
+            connector=acme,
+            connector_reference=reference,
+            user=make_user(f"{name}@acme.example"),
+            code=f"{'CD'[name == 'al']}BBB-2222",
+        )
+
+    def found(query: str) -> set[str]:
+        page = maker.get(LIST, {"q": query})
+        return {attempt.code for attempt in page.context["cl"].result_list}
+
+    both = {"CBBB-2222", "DBBB-2222"}
+    assert found("acme") == found("bbb-2") == found("al@") == both
+    assert found("acme-e") == found("eu SAL@") == {"CBBB-2222"}
+    assert found(" dbbb-2222 ") == {"DBBB-2222"}, "a code as somebody types it"
+    assert found("cccc-2222") == set()
+    Attempt.objects.filter(code="CBBB-2222").update(connector_reference="cccc-2222")
+    assert found("cccc-2222") == {"CBBB-2222"}, "a reference that looks like a code"
+    assert found("AL@Acme.example") == {"DBBB-2222"}, "a whole username, and no longer one"
+    assert found("eu nobody") == set()
 
 
 def test_attempts_are_read_only(maker: Client, agent: Agent) -> None:

@@ -87,6 +87,22 @@ def test_autocomplete_finds_connectors(maker: Client, make_connector: ConnectorM
     assert [item["text"] for item in found["results"]] == ["Second"]
 
 
+def test_users_are_found_by_any_part_and_by_whole_names(
+    maker: Client, make_user: UserMaker
+) -> None:
+    for name in ("al@xn--mnchen-3ya.example", "sal@xn--mnchen-3ya.example"):
+        make_user(name, full_name="Sal Doe" if name.startswith("s") else "Al Doe")
+
+    def found(query: str) -> int:
+        page = maker.get(USERS, {"q": query})
+        return len(page.context["cl"].result_list)
+
+    assert found("al@") == found("DOE") == 2
+    assert found("sal d") == 1
+    assert found(" Al@MÜNCHEN.example") == 1, "a whole username, as people write it"
+    assert found("nobody@acme.example") == 0
+
+
 def test_card_makes_no_query_per_link(
     maker: Client,
     make_connector: ConnectorMaker,

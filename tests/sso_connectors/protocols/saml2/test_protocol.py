@@ -2,16 +2,20 @@
 
 import base64
 import io
+import json
+from dataclasses import asdict
 from typing import Any, Final
 
 import pytest
 import time_machine
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.test.client import encode_multipart
+from django.utils import timezone
 
 from sso_connectors import addresses
-from sso_connectors.attempts import Attempt
+from sso_connectors.attempts import Attempt, Checks
 from sso_connectors.errors import BadMessage, ResponseRefused
 from sso_connectors.identity import Identity
 from sso_connectors.models import Connector
@@ -172,7 +176,9 @@ def test_largest_response_is_read() -> None:
 
 def begin(connector: Connector) -> PendingLogin:
     attempt = Attempt.objects.create(connector=connector)
-    return PendingLogin.begin(browser="browser", connector=connector, attempt=attempt)
+    pending = PendingLogin.prepare(browser="browser", connector=connector, attempt=attempt)
+    pending.save()
+    return pending
 
 
 def answer_to(pending: PendingLogin, **lies: Any) -> SamlAnswer:
@@ -277,20 +283,30 @@ def test_meant_for_tries_few_keys(make_connector: ConnectorMaker) -> None:
 
 
 @pytest.mark.row(16)
-def test_still_trusts() -> None:
-    connector = begun(provider.default_key(), provider.ec_key()).connector
+def test_trust_is_looked_at_again_at_the_end() -> None:
+    pending = begun(provider.default_key(), provider.ec_key())
+    connector = pending.connector
     proved = Identity(
         username="alice@acme.example",
         subject="",
         issuer=connector.issuer_url,
         key=provider.ec_key().fingerprint,
+        not_after=timezone.now().replace(microsecond=0),
     )
-    assert Saml2().still_trusts(connector, proved)
+    kept = json.loads(json.dumps(asdict(proved), cls=DjangoJSONEncoder))
+    pending.answer = {"kept": kept, "checks": []}
+
+    def refuses() -> bool:
+        with pytest.raises(ResponseRefused, match="no longer trusts"):
+            Saml2().conclude(pending, Checks())
+        return True
+
+    assert Saml2().conclude(pending, Checks()) == proved
     connector.certificates = provider.default_key().pem
-    assert not Saml2().still_trusts(connector, proved)
+    assert refuses()
     connector.certificates = ""
-    assert not Saml2().still_trusts(connector, proved)
+    assert refuses()
     connector.certificates = provider.ec_key().pem
-    assert Saml2().still_trusts(connector, proved)
+    assert Saml2().conclude(pending, Checks()) == proved
     connector.issuer_url = "https://other.example"
-    assert not Saml2().still_trusts(connector, proved)
+    assert refuses()

@@ -1,0 +1,237 @@
+"""OAuth 2.0 authorization code grant (RFC 6749 section 4.1), client's side, with OpenID Connect on top.
+
+The browser comes back by GET, with its cookie, so the login is claimed before anything is asked of the
+provider: nobody else's code is ever exchanged for it. By POST (OAuth 2.0 Form Post Response Mode) it comes
+without, and what was posted is kept until the GET that follows.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from django.http import HttpRequest
+from social_core.exceptions import AuthCanceled, SocialAuthBaseException
+
+from ...attempts import Checks, as_text
+from ...encryption import NoEncryptionKey, UnreadableSecret
+from ...errors import (
+    BadMessage,
+    ConnectorNotReady,
+    Declined,
+    IdentityProviderAway,
+    IdentityProviderError,
+    NoSuchLogin,
+    ResponseRefused,
+    SecretUnreadable,
+)
+from ...identity import Identity
+from ...models import Connector, ConnectorType, State
+from ...pending import PendingLogin
+from ...providers import PROVIDERS, Client, Provider
+from ..base import Answer, Arrival, Departure, Protocol
+from ..forms import posted
+
+MAX_VALUE: Final = 16 * 1024
+# Of all parameters these mean something (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207; Zoho's two).
+_PARAMETERS: Final = (
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "location",
+    "accounts-server",
+)
+_AWAY: Final = frozenset(
+    {"connection_failed", "timeout", "tls_error", "rate_limited", "unavailable"}
+)
+_HINTS: Final[Mapping[str, str]] = {
+    "invalid_client": "the client ID or the client secret is wrong",
+    "unauthorized_client": "the app there is not allowed to sign people in this way",
+    "invalid_grant": "the code was used, is too old, or belongs to another app or redirect URI",
+    "redirect_uri_mismatch": "our reply URL is not registered there, to the letter",
+    "invalid_scope": "the app there lacks a scope that is asked for",
+}
+
+
+class OAuth2(Protocol):
+    def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
+        provider = provider_of(connector, pending, Checks())
+        with _explained():
+            return Departure(str(provider.auth_url()))
+
+    def receive(self, request: HttpRequest) -> Answer | None:
+        if request.method != "POST":
+            return None
+        form = posted(request)
+        return FormPost(_read(form)) if "state" in form else None
+
+    def arrival(self, request: HttpRequest) -> Arrival | None:
+        if "state" not in request.GET:
+            return None
+        received = _read(request.GET)
+        return Arrival(received["state"], received)
+
+    def conclude(self, pending: PendingLogin, checks: Checks) -> Identity:
+        connector, received = pending.connector, pending.kept
+        provider = provider_of(connector, pending, checks, received=received)
+        checks.record("state", True, expected="that of this browser's login", received="the same")
+        with _explained():
+            _check_issuer(provider, received)
+            _refuse_error(received)
+            response: Any = provider.auth_complete()
+            claims = provider.identify(provider.person)
+        checks.record(
+            "subject", bool(claims.subject), expected="a name for good", received=claims.subject
+        )
+        if checks.failed:
+            raise ResponseRefused(
+                "; ".join(f"{item.name}: received {item.received}" for item in checks.failed)
+            )
+        _check_still_trusted(connector)
+        return Identity(
+            username=claims.username,
+            subject=claims.subject,
+            issuer=connector.issuer_url,
+            key=connector.client_id,
+            grant=provider.grant(response),
+        )
+
+
+class FormPost(Answer):
+    """An answer by POST: it is only carried over to the GET, since a code is no proof by itself."""
+
+    def __init__(self, received: dict[str, str]) -> None:
+        self._received = received
+
+    def find_pending(self) -> PendingLogin | None:
+        pending = PendingLogin.find(self._received["state"])
+        if pending is None or pending.connector.type != ConnectorType.OAUTH2:
+            return None
+        return pending
+
+    def examine(self, pending: PendingLogin, checks: Checks) -> dict[str, Any]:
+        return dict(self._received)
+
+    def meant_for(self) -> list[Connector]:
+        raise NoSuchLogin("No login under way has this state.")
+
+
+def provider_of(
+    connector: Connector,
+    pending: PendingLogin,
+    checks: Checks,
+    *,
+    received: Mapping[str, str] | None = None,
+) -> Provider:
+    """The connector's provider, for this login. Raises SecretUnreadable."""
+    return PROVIDERS[connector.authentication_method](
+        client_of(connector),
+        memory=pending.asked,
+        received=received,
+        checks=checks,
+        state=pending.request_id,
+        begun_at=pending.created_at,
+    )
+
+
+def client_of(connector: Connector) -> Client:
+    """What the connector is at its provider. Raises SecretUnreadable."""
+    try:
+        secret = connector.client_secret.reveal() if connector.client_secret else ""
+    except (UnreadableSecret, NoEncryptionKey) as error:
+        raise SecretUnreadable(
+            f"The client secret of {connector.reference} can't be read: none of FIELD_ENCRYPTION_KEYS "
+            "made it. Bring the lost key back, or type the secret anew."
+        ) from error
+    return Client(
+        client_id=connector.client_id,
+        client_secret=secret,
+        issuer=connector.issuer_url,
+        options=connector.options,
+        ask_again=connector.force_authn,
+    )
+
+
+def _read(parameters: Any) -> dict[str, str]:
+    """The parameters that mean something, each once. Raises BadMessage."""
+    received = {}
+    for name in _PARAMETERS:
+        values = parameters.getlist(name)
+        if len(values) > 1 or any(len(value) > MAX_VALUE for value in values):
+            raise BadMessage(f"The parameter {name} is there twice, or is too long.")
+        if values:
+            received[name] = values[0].replace("\0", "\ufffd")
+    return received
+
+
+def _check_issuer(provider: Provider, received: Mapping[str, str]) -> None:
+    """One reply URL serves all providers, so one could pass off another's code as its own (RFC 9207)."""
+    named = received.get("iss")
+    if named is None and not provider.advertises_iss():
+        return
+    wanted = provider.response_issuer()
+    if not provider.checks.record(
+        "response issuer", named == wanted, expected=wanted, received=named
+    ):
+        raise ResponseRefused(f"The answer comes from {named}, and not from {wanted}.")
+
+
+def _refuse_error(received: Mapping[str, str]) -> None:
+    error = received.get("error")
+    if error == "access_denied":
+        raise Declined(as_text(received.get("error_description", "")))
+    if error:
+        hint = f" ({_HINTS[error]})" if error in _HINTS else ""
+        raise IdentityProviderError(
+            f"{error}{hint} {received.get('error_description', '')}".strip()
+        )
+    if not received.get("code"):
+        raise BadMessage("The answer has neither a code nor an error.")
+
+
+def _check_still_trusted(connector: Connector) -> None:
+    """The provider took its time to answer; meanwhile the connector may have been changed."""
+    now = Connector.objects.filter(pk=connector.pk).first()
+    if now is None or now.state != State.READY:
+        raise ConnectorNotReady("The connector was disabled or deleted meanwhile.")
+    if (now.issuer_url, now.client_id, now.authentication_method) != (
+        connector.issuer_url,
+        connector.client_id,
+        connector.authentication_method,
+    ):
+        raise ResponseRefused("The connector trusts another provider or app by now.")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """social-core's exceptions as ours: whose turn it is, in words for the administrator."""
+    try:
+        yield
+    except AuthCanceled as error:
+        raise Declined(as_text(error.detail)) from error
+    except SocialAuthBaseException as error:
+        sentence = _sentence(error)
+        if error.code in _AWAY:
+            raise IdentityProviderAway(sentence) from error
+        raise IdentityProviderError(sentence) from error
+
+
+def _sentence(error: SocialAuthBaseException) -> str:
+    where = {
+        "begin": "before sign-in",
+        "token_exchange": "at the exchange of the code",
+        "token_validation": "at the ID token",
+        "user_info": "at the look-up of the person",
+        "refresh": "at the refresh of the token",
+        "disconnect": "at the revocation",
+    }.get(error.stage, "")
+    code = str(error.provider_code or "")
+    parts = [
+        f"{error} ({where})" if where else str(error),
+        f"HTTP {error.status_code}" if error.status_code else "",
+        f"{code}: {_HINTS[code]}" if code in _HINTS else code,
+        f"field {error.claim}" if error.claim else "",
+        error.detail,
+    ]
+    return ". ".join(part for part in parts if part)

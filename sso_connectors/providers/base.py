@@ -1,0 +1,258 @@
+"""What a provider is: social-core's backend for one vendor, fenced in.
+
+A provider says what its connectors need (options), whom they trust (issuer), and how the vendor's answer
+names the person (identify). social-core does the protocol: the request with state and PKCE (RFC 7636),
+the exchange of the code, the refresh. It sees no settings, no session and no network but what it is
+handed here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final, Literal
+
+import requests
+from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from social_core.backends.oauth import BaseOAuth2
+from social_core.exceptions import AuthProviderError, ErrorStage
+from social_core.utils import http_error
+
+from .. import addresses, outbound
+from ..attempts import Checks
+from ..identity import Grant
+from .strategy import ClientStrategy
+
+Text = str | Promise
+# A token that ends sooner than the clock can be trusted to tell is taken as it comes.
+_LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a method needs beside client ID and secret.
+
+    name: its key in `options` and in JSON. clean: returns the value in its one spelling, or raises
+    ValidationError; a typed value is a str, a switch's a bool.
+    """
+
+    name: str
+    label: Text
+    help_text: Text = ""
+    required: bool = False
+    default: str = ""
+    is_switch: bool = False
+    clean: Callable[[str], str] = str
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a connector is at its provider. `issuer` is what the connector trusts."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    issuer: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    ask_again: bool = False
+
+
+@dataclass(frozen=True)
+class Claims:
+    """How a provider names the person. `username` is "" unless the provider vouches for it."""
+
+    username: str
+    subject: str
+
+
+class Provider(BaseOAuth2[Any]):
+    """A backend of social-core's for one login, one refresh or one revocation."""
+
+    method: ClassVar[str]
+    label: ClassVar[Text]
+    options: ClassVar[tuple[Option, ...]] = ()
+    # Where the redirect URI (our reply URL) must be registered, and what the vendor calls our fields.
+    register_at: ClassVar[str] = ""
+    register_where: ClassVar[Text] = ""
+    words: ClassVar[Mapping[str, Text]] = {}
+
+    # Whether it asks for the password again where a connector wants that, and proves that it did.
+    can_ask_again: ClassVar[bool] = False
+
+    REDIRECT_STATE = False  # it would change the redirect URI, which vendors compare to the letter
+    STATE_PARAMETER = True
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        memory: dict[str, Any] | None = None,
+        received: Mapping[str, str] | None = None,
+        checks: Checks | None = None,
+        state: str = "",
+        begun_at: datetime | None = None,
+    ) -> None:
+        """Serve `client`.
+
+        memory: what was asked, kept on the pending login from the request to the answer.
+        received: the parameters that came to the reply URL.
+        state: what the answer must name (RFC 6749 section 10.12).
+        begun_at: when the login began.
+        """
+        self.client = client
+        self.memory = {} if memory is None else memory
+        self.checks = checks or Checks()
+        self.state = state
+        self.begun_at = begun_at
+        self.person: Mapping[str, Any] = {}
+        super().__init__(
+            ClientStrategy(self.memory, dict(received or {})), redirect_uri=addresses.reply_url()
+        )
+
+    # --- what a connector of this method needs -----------------------------------------------
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        """Whom a connector with these (clean) options trusts; "" while a required one is missing."""
+        raise NotImplementedError
+
+    @classmethod
+    def clean_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options in their one spelling, empty ones left out.
+
+        Raises ValidationError with one message for each that is unknown or wrong; a required one may
+        be missing, in a draft.
+        """
+        known = {option.name: option for option in cls.options}
+        errors = [
+            ValidationError(
+                _("%(method)s has no option “%(name)s”."),
+                code="unknown_option",
+                params={"method": cls.label, "name": str(name)[:50]},
+            )
+            for name in options
+            if name not in known
+        ]
+        cleaned: dict[str, Any] = {}
+        for name, option in known.items():
+            try:
+                value = _clean(option, options.get(name))
+            except ValidationError as error:
+                errors.append(
+                    ValidationError(
+                        [
+                            ValidationError(f"{option.label}: {message}", code="option")
+                            for message in error.messages
+                        ]
+                    )
+                )
+                continue
+            if value:
+                cleaned[name] = value
+        if errors:
+            raise ValidationError(errors)
+        return cleaned
+
+    @classmethod
+    def missing_options(cls, options: Mapping[str, Any]) -> list[str]:
+        return [each.name for each in cls.options if each.required and not options.get(each.name)]
+
+    def option(self, name: str) -> Any:
+        """The connector's option, or its default."""
+        (option,) = [each for each in self.options if each.name == name]
+        return self.client.options.get(name) or option.default
+
+    # --- how the vendor's answer names the person ---------------------------------------------
+
+    def identify(self, person: Mapping[str, Any]) -> Claims:
+        """Read the person out of what `user_data()` returned; each look is kept in `checks`."""
+        raise NotImplementedError
+
+    def response_issuer(self) -> str:
+        """What the provider calls itself in its answers."""
+        return self.client.issuer
+
+    def advertises_iss(self) -> bool:
+        """Whether each answer of the provider must name it (RFC 9207)."""
+        return False
+
+    def grant(self, response: Mapping[str, Any], *, previous: Grant | None = None) -> Grant:
+        """The tokens in a token response; what a refresh leaves out stays as it was."""
+        return Grant(
+            access_token=str(response["access_token"]),
+            refresh_token=str(
+                response.get("refresh_token") or (previous.refresh_token if previous else "")
+            ),
+            expires_at=_expiry(response.get("expires_in")),
+            scope=str(response.get("scope") or (previous.scope if previous else "")),
+            extra=self.instance(response) or (previous.extra if previous else {}),
+        )
+
+    def instance(self, response: Mapping[str, Any]) -> dict[str, str]:
+        """What calls of the vendor's API need beside the token."""
+        return {}
+
+    # --- what social-core asks ------------------------------------------------------------------
+
+    def get_key_and_secret(self) -> tuple[str, str]:
+        return self.client.client_id, self.client.client_secret
+
+    def state_token(self) -> str:
+        return self.state
+
+    def do_auth(self, access_token: str, *args: Any, **kwargs: Any) -> Any:
+        """In place of a pipeline, which would create and associate users: look who it is."""
+        self.person = self.user_data(access_token, *args, **kwargs) or {}
+        return kwargs["response"]
+
+    def request(
+        self,
+        url: str,
+        *,
+        method: Literal["GET", "POST", "DELETE"] = "GET",
+        headers: Mapping[str, str | bytes] | None = None,
+        data: dict[str, Any] | None = None,
+        json: dict[str, Any] | None = None,
+        auth: Any = None,
+        params: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        stage: ErrorStage = "user_info",
+    ) -> requests.Response:
+        """Every request of social-core's comes this way, and goes through the guarded client."""
+        try:
+            response = outbound.request(
+                method, url, params=params, data=data, json=json, headers=headers, auth=auth
+            )
+        except outbound.OutboundError as error:
+            raise AuthProviderError(
+                self, str(error), code="connection_failed", stage=stage
+            ) from error
+        try:
+            response.raise_for_status()
+        except requests.HTTPError as error:
+            raise http_error(self, error, stage=stage) from error
+        return response
+
+
+def _clean(option: Option, value: object) -> str | bool:
+    if option.is_switch:
+        if value not in (None, "", True, False):
+            raise ValidationError(_("must be true or false."))
+        return bool(value)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValidationError(_("must be text."))
+    text = value.strip()
+    return option.clean(text) if text else ""
+
+
+def _expiry(seconds: object) -> datetime | None:
+    """From `expires_in`, which some vendors write as text."""
+    try:
+        life = int(str(seconds))
+    except ValueError:
+        return None
+    if not 0 < life < _LONGEST_LIFE:
+        return None
+    return datetime.now(UTC) + timedelta(seconds=life)

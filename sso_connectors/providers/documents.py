@@ -1,0 +1,114 @@
+"""Discovery documents and key sets of OpenID providers: fetched, kept, and fetched again in time.
+
+A document is fresh for an hour and kept for a day, so that a provider whose documents are away for a
+moment still signs people in. When many logins want one at once, one of them fetches it.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+FRESH: Final = 60 * 60
+KEPT: Final = 24 * 60 * 60
+# An unknown kid makes us look again; somebody who sends made-up ones must not make us hammer a provider.
+BETWEEN_LOOKS: Final = 30
+_FETCHING: Final = 15
+_PATIENCE: Final = 5.0
+
+Document = dict[str, Any]
+Fetch = Callable[[str], Document]
+
+
+def document(url: str, fetch: Fetch) -> Document:
+    """Return the document at `url`, fetching it where no fresh one is kept.
+
+    Whatever `fetch` raises is raised on when nothing is kept.
+    """
+    kept = _kept(url)
+    if kept is not None and kept[0] > time.time() - FRESH:
+        return kept[1]
+    if not _take_turn(url, seconds=_FETCHING):
+        if kept is not None:
+            return kept[1]
+        waited = _wait(url)
+        if waited is not None:
+            return waited
+    return _fetch(url, fetch, kept)
+
+
+def fetch_again(url: str, fetch: Fetch) -> Document:
+    """Like `document`, but past what is kept, unless that is from a moment ago."""
+    kept = _kept(url)
+    if kept is not None and (
+        kept[0] > time.time() - BETWEEN_LOOKS or not _take_turn(url, seconds=BETWEEN_LOOKS)
+    ):
+        return _wait_for_newer(url, kept)
+    return _fetch(url, fetch, kept)
+
+
+def _fetch(url: str, fetch: Fetch, kept: tuple[float, Document] | None) -> Document:
+    try:
+        found = fetch(url)
+    except Exception:
+        if kept is None:
+            raise
+        logger.warning("A provider's document could not be fetched; the one kept is used.")
+        return kept[1]
+    try:
+        cache.set(_key(url), json.dumps([time.time(), found]), timeout=KEPT)
+    except (RedisError, OSError):
+        logger.warning("The cache did not answer; a provider's document is not kept.")
+    return found
+
+
+def _kept(url: str) -> tuple[float, Document] | None:
+    try:
+        text = cache.get(_key(url))
+    except (RedisError, OSError):
+        return None
+    if text is None:
+        return None
+    fetched_at, found = json.loads(text)
+    # A clock that jumped back would keep it for ever.
+    return (fetched_at, found) if fetched_at <= time.time() else None
+
+
+def _take_turn(url: str, *, seconds: int) -> bool:
+    try:
+        return cache.add(f"{_key(url)}:turn", 1, timeout=seconds)
+    except (RedisError, OSError):
+        return True
+
+
+def _wait(url: str) -> Document | None:
+    """Another login is fetching it for the first time."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        time.sleep(0.05)
+        kept = _kept(url)
+        if kept is not None:
+            return kept[1]
+    return None
+
+
+def _wait_for_newer(url: str, kept: tuple[float, Document]) -> Document:
+    """Another login may be fetching it because of the same unknown key."""
+    until = time.monotonic() + 1.0
+    while kept[0] <= time.time() - BETWEEN_LOOKS and time.monotonic() < until:
+        time.sleep(0.05)
+        newer = _kept(url)
+        if newer is not None and newer[0] > kept[0]:
+            return newer[1]
+    return kept[1]
+
+
+def _key(url: str) -> str:
+    return f"sso:document:{hashlib.sha256(url.encode()).hexdigest()}"

@@ -1,0 +1,168 @@
+"""OpenID Connect (Core 1.0, Discovery 1.0): what all OpenID providers share, and the generic one."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from social_core.backends.open_id_connect import OpenIdConnectAuth
+from social_core.exceptions import AuthResponseError
+
+from .. import outbound
+from ..errors import ResponseRefused
+from . import documents, id_token
+from .base import Claims, Option, Provider
+
+
+class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
+    """A provider with a discovery document at its issuer; subclasses are mostly constants."""
+
+    can_ask_again = True
+    DEFAULT_USE_PKCE = True
+
+    # --- the request ------------------------------------------------------------------------------
+
+    def auth_params(self, state: str | None = None) -> dict[str, Any]:
+        params: dict[str, Any] = super().auth_params(state)  # type: ignore[no-untyped-call]
+        if self.client.ask_again:
+            # A provider that doesn't know `prompt` still has to say how old the sign-in is.
+            params |= {"prompt": "login", "max_age": 0}
+        return params
+
+    def get_and_store_nonce(self, url: str, state: str) -> str:
+        # Kept with the state, in the memory; there is no table of nonces.
+        return self.strategy.random_string(43)
+
+    # --- documents ----------------------------------------------------------------------------------
+
+    def oidc_endpoint(self) -> str:
+        return self.client.issuer.rstrip("/")
+
+    def oidc_config(self) -> dict[str, Any]:
+        return documents.document(self.oidc_config_url(), self._fetch_configuration)
+
+    def _fetch_configuration(self, url: str) -> dict[str, Any]:
+        found = self.get_json(url, stage="begin")
+        if not isinstance(found, dict):
+            raise AuthResponseError(self, code="malformed_response", stage="begin")
+        self.check_configuration(found)
+        return found
+
+    def check_configuration(self, found: Mapping[str, Any]) -> None:
+        """The document must be the issuer's own (Discovery 1.0 section 4.3), or another could stand in."""
+        if found.get("issuer") != self.client.issuer:
+            raise ResponseRefused(
+                f"The discovery document says that the issuer is {found.get('issuer')}; "
+                f"the connector trusts {self.client.issuer}."
+            )
+
+    def get_jwks_keys(self) -> list[dict[str, Any]]:
+        return self._keys(False)
+
+    def _keys(self, again: bool) -> list[dict[str, Any]]:
+        look = documents.fetch_again if again else documents.document
+        keys: list[dict[str, Any]] = look(self.jwks_uri(), self._fetch_keys)["keys"]
+        return keys
+
+    def _fetch_keys(self, uri: str) -> dict[str, Any]:
+        return {"keys": self.get_remote_jwks_keys(uri)}
+
+    # --- the answer -----------------------------------------------------------------------------------
+
+    def advertises_iss(self) -> bool:
+        return self.oidc_config().get("authorization_response_iss_parameter_supported") is True
+
+    def id_token_issuer(self) -> str:
+        return self.client.issuer
+
+    def validate_and_return_id_token(self, token: str, access_token: str) -> dict[str, Any]:
+        transaction = self._oauth2_transaction or {}
+        return id_token.validated(
+            token,
+            id_token.Expected(
+                issuer=self.id_token_issuer(),
+                client_id=self.client.client_id,
+                nonce=str(transaction.get("oidc_nonce")),
+                access_token=access_token,
+                asked_again_at=self.begun_at if self.client.ask_again else None,
+            ),
+            keys=self._keys,
+            checks=self.checks,
+        )
+
+    def validate_and_return_refresh_id_token(self, token: str, access_token: str) -> dict[str, Any]:
+        # A refresh proves no identity here; the session it might prolong ends by its own rules.
+        return {}
+
+    def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The ID token's claims; the userinfo endpoint is asked only for an address that it lacks."""
+        claims = dict(self.id_token or {})
+        if claims.get("email") or not self.oidc_config().get("userinfo_endpoint"):
+            return claims
+        found = self.get_json(
+            self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"}
+        )
+        if not isinstance(found, dict) or found.get("sub") != claims["sub"]:
+            # Core 1.0 section 5.3.2: it might be somebody else's.
+            raise ResponseRefused(
+                "The userinfo endpoint doesn't answer for the person who signed in."
+            )
+        return {**found, **claims}
+
+    def identify(self, person: Mapping[str, Any]) -> Claims:
+        return Claims(username=self.vouched_email(person), subject=str(person["sub"]))
+
+    def vouched_email(self, person: Mapping[str, Any]) -> str:
+        """The e-mail address if the provider says that it is verified; anybody can claim another."""
+        email, verified = person.get("email"), person.get("email_verified")
+        passed = isinstance(email, str) and bool(email) and self.is_vouched(verified)
+        self.checks.record(
+            "e-mail address",
+            passed,
+            expected="an address that the provider has verified",
+            received=f"{email or 'none'}, email_verified {verified}",
+        )
+        return str(email) if passed else ""
+
+    def is_vouched(self, verified: object) -> bool:
+        return verified is True
+
+
+def server_url(text: str) -> str:
+    """An Option's `clean` for an address that the server fetches from."""
+    outbound.validate_server_url(text)
+    if "?" in text or "#" in text:
+        raise ValidationError(_("An issuer has neither “?” nor “#”."))
+    return text
+
+
+class GenericOpenIdConnect(OpenIdConnect):
+    method = "oidc"
+    label = _("generic OpenID Connect")
+    register_where = _("The provider's page for clients or applications")
+    options: ClassVar = (
+        Option(
+            "issuer",
+            _("Issuer"),
+            _("What the provider calls itself; its discovery document is found from it."),
+            required=True,
+            clean=server_url,
+        ),
+        Option(
+            "trust_email",
+            _("Trust its e-mail addresses"),
+            _(
+                "For a provider of your own that doesn't say whether an address is verified. "
+                "Whoever may change their address there could otherwise sign in as another."
+            ),
+            is_switch=True,
+        ),
+    )
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        return str(options.get("issuer", ""))
+
+    def is_vouched(self, verified: object) -> bool:
+        # An address that the provider itself calls unverified stays unverified.
+        return verified is True or (verified is None and bool(self.option("trust_email")))

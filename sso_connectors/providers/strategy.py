@@ -1,0 +1,49 @@
+"""social-core's strategy and storage, with nothing behind them but one pending login."""
+
+from typing import Any
+
+from social_django.strategy import DjangoStrategy
+
+
+class Nonces:
+    """Where social-core asks whether a state was used: the claim of the pending login has decided."""
+
+    @staticmethod
+    def use(server_url: str, timestamp: int, salt: str) -> bool:
+        return True
+
+    @staticmethod
+    def consume(server_url: str, timestamp: int, salt: str) -> bool:
+        return True
+
+
+class Storage:
+    nonce = Nonces
+
+
+class ClientStrategy(DjangoStrategy):
+    """Settings are the provider's own constants, never the project's; a session is a plain dict."""
+
+    def __init__(self, memory: dict[str, Any], received: dict[str, Any]) -> None:
+        super().__init__(Storage)
+        self._memory = memory
+        self._received = received
+
+    def setting(self, name: str, default: Any = None, backend: Any = None) -> Any:
+        # social-core would look for unprefixed names too, and find another connector's.
+        return default
+
+    def request_data(self, merge: bool = True) -> dict[str, Any]:
+        return self._received
+
+    def build_absolute_uri(self, path: str | None = None) -> str:
+        return path or ""
+
+    def session_get(self, name: str, default: Any = None) -> Any:
+        return self._memory.get(name, default)
+
+    def session_set(self, name: str, value: Any) -> None:
+        self._memory[name] = value
+
+    def session_pop(self, name: str) -> Any:
+        return self._memory.pop(name, None)
