@@ -256,7 +256,10 @@ class Connector(models.Model):
         permissions: ClassVar = [
             ("change_trust", _("Can create and enable SSO connectors and change what they trust")),
         ]
-        indexes: ClassVar = [models.Index(fields=["issuer_url"], name="connector_issuer_url")]
+        indexes: ClassVar = [
+            models.Index(fields=["issuer_url"], name="connector_issuer_url"),
+            models.Index(fields=["name", "id"], name="connector_in_order"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 Lower("reference"),

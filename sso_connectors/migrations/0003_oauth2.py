@@ -45,4 +45,8 @@ class Migration(migrations.Migration):
             model_name='connector',
             constraint=models.CheckConstraint(condition=models.Q(('enabled', False), models.Q(('type', 'saml2'), models.Q(('issuer_url', ''), _negated=True), models.Q(('endpoint', ''), _negated=True), models.Q(('identifier_format', ''), _negated=True), ('certificates__contains', '-----BEGIN CERTIFICATE-----')), models.Q(('type', 'oauth2'), models.Q(('issuer_url', ''), _negated=True), models.Q(('authentication_method', ''), _negated=True), models.Q(('client_id', ''), _negated=True), ('client_secret__isnull', False)), _connector='OR'), name='connector_enabled_is_complete', violation_error_message="Something required is missing, so the connector can't be enabled. Save it as a draft."),
         ),
+        migrations.AddIndex(
+            model_name='connector',
+            index=models.Index(fields=['name', 'id'], name='connector_in_order'),
+        ),
     ]
