@@ -21,6 +21,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
@@ -36,7 +37,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from . import addresses
+from . import addresses, outages
 
 MAX_BYTES: Final = 1024 * 1024  # of a body, counted after decompression
 TOTAL_SECONDS: Final = 10.0  # for the whole exchange, from the look-up of the name to the last byte
@@ -78,6 +79,8 @@ _METADATA = [
 
 # When the exchange under way must be over, by time.monotonic().
 _deadline: ContextVar[float] = ContextVar("_deadline")
+# When all exchanges of one piece of work must be over.
+_limit: ContextVar[float] = ContextVar("_limit", default=float("inf"))
 
 
 class OutboundError(Exception):
@@ -114,13 +117,33 @@ def request(
         raise OutboundRefused(" ".join(error.messages)) from error
     prepared = _prepared(method, url, params, data, json, headers, auth)
     host = urlsplit(url).hostname or ""
-    token = _deadline.set(time.monotonic() + TOTAL_SECONDS)
+    if outages.is_away(host):
+        raise OutboundFailed(
+            f"{host} failed to answer a moment ago, and is left alone for another."
+        )
+    token = _deadline.set(min(time.monotonic() + TOTAL_SECONDS, _limit.get()))
     try:
-        return _exchange(prepared, host)
+        response = _exchange(prepared, host)
+    except OutboundFailed:
+        outages.note_failure(host)
+        raise
     except (urllib3.exceptions.HTTPError, OSError) as error:
+        outages.note_failure(host)
         raise OutboundFailed(f"{host} {_failing(error)}") from error
     finally:
         _deadline.reset(token)
+    outages.note_answer(host)
+    return response
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All requests in the block together take no longer than that."""
+    token = _limit.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def validate_server_url(url: str) -> None:
@@ -245,7 +268,7 @@ def _exchange(prepared: requests.PreparedRequest, host: str) -> requests.Respons
 def _failing(error: BaseException) -> str:
     for link in _links(error):
         if isinstance(link, TimeoutError | urllib3.exceptions.TimeoutError):
-            return f"didn't answer within {TOTAL_SECONDS:.0f} seconds."
+            return f"didn't answer in time (at most {TOTAL_SECONDS:.0f} seconds)."
         if isinstance(link, ssl.SSLCertVerificationError):
             return f"has a certificate that isn't trusted: {link.verify_message}."
         if isinstance(link, ssl.SSLError):
