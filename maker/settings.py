@@ -4,6 +4,7 @@ Security is not a matter of settings here: what follows from a value (Secure coo
 address, say) is derived, and no setting can switch a check off.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,8 +29,10 @@ PRODUCT_NAME = env.str("PRODUCT_NAME", default="INO cx")
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", default="")
 ATTEMPT_DAYS = env.int("ATTEMPT_DAYS", default=30)
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
-if PROMETHEUS_MULTIPROC_DIR:  # prometheus_client starts nothing without it
+if PROMETHEUS_MULTIPROC_DIR:
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
+else:  # prometheus_client goes by its being there, empty or not, and writes where we happen to be
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 PRIVATE_IDP_HOSTS = env.list("PRIVATE_IDP_HOSTS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])

@@ -12,7 +12,7 @@ from .errors import TooManyStarts
 
 logger = logging.getLogger(__name__)
 
-PER_MINUTE: Final = 1200
+PER_MINUTE: Final = 3000
 
 
 def due(what: str, *, every: int) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-# Agents sit behind so many addresses: both sites count by address, and 127.0.0.0/8 is all ours.
+# Agents sit behind so many addresses: the product counts by address, and 127.0.0.0/8 is all ours.
 _ADDRESSES: Final = 500
 _IN_A_ROW: Final = 250
 

@@ -191,3 +191,15 @@ def test_no_setting_switches_a_check_off(production: Any) -> None:
     ]
     given = settings_from(**PRODUCTION, **dict.fromkeys(names, "false"))
     assert given == production
+
+
+def test_empty_folder_for_metrics_is_none(tmp_path: Path) -> None:
+    """prometheus_client would write into whatever folder the product was started in."""
+    code = (
+        "import os\nfrom maker import settings\nos.chdir(os.environ['TMPDIR'])\n"
+        "from prometheus_client import Counter\n"
+        "Counter('a', 'b').inc()\nprint(os.listdir('.'))\n"
+    )
+    environment = {**PRODUCTION, "PROMETHEUS_MULTIPROC_DIR": "", "TMPDIR": str(tmp_path)}
+    done = run(code, environment)
+    assert done.stdout.strip() == "[]", done.stderr
