@@ -8,8 +8,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from .overview import Overview
 
 PASSWORD_VIEWS = {"password_change", "password_change_done", "logout"}
 
@@ -32,6 +35,12 @@ class MakerSite(admin.AdminSite):
     @property
     def site_title(self) -> str:  # type: ignore[override]
         return f"Maker · {settings.PRODUCT_NAME}"
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        overview = Overview(request.user)
+        return super().index(request, {**(extra_context or {}), "overview": overview})
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Also lead whoever came with a one-time password to choosing their own."""

@@ -10,6 +10,7 @@ handler500 = views.server_error
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("sign-in", views.sign_in, name="sign-in"),
+    path("sign-in/forget", views.forget_connector, name="forget-connector"),
     path("sign-out", LogoutView.as_view(), name="sign-out"),
     path("signed-out", views.signed_out, name="signed-out"),
     path("maker/", admin.site.urls),

@@ -1,15 +1,21 @@
 """The few pages outside the Maker that belong to no connector."""
 
 import sys
+from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views import defaults
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+
+from sso_connectors import addresses, last_connector
+from sso_connectors.login import can_ask_again
 
 
 @require_safe
@@ -20,12 +26,39 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def sign_in(request: HttpRequest) -> HttpResponse:
-    return render(request, "maker/sign_in.html")
+    """For agents who come without a session. It leads on by a click only, never by itself."""
+    return render(request, "maker/sign_in.html", _offer(request, request.GET.get("next", "")))
 
 
 @require_safe
 def signed_out(request: HttpRequest) -> HttpResponse:
-    return render(request, "maker/signed_out.html")
+    return render(request, "maker/signed_out.html", _offer(request, ""))
+
+
+@require_POST
+def forget_connector(request: HttpRequest) -> HttpResponse:
+    """*Not your company?*: this device offers no connector until the next sign-in."""
+    next_path = addresses.safe_next(request.POST.get("next", ""))
+    response = HttpResponseRedirect(_with_query(reverse("sign-in"), next=next_path))
+    last_connector.forget(response)
+    return response
+
+
+def _offer(request: HttpRequest, next_path: str) -> dict[str, Any]:
+    """What the sign-in page shows of this device's last connector, if there is one to offer."""
+    offer: dict[str, Any] = {"next": addresses.safe_next(next_path)}
+    connector = last_connector.last_connector(request)
+    if connector is not None:
+        address = connector.login_address
+        offer |= {"connector": connector, "address": _with_query(address, next=offer["next"])}
+        if not connector.force_authn and can_ask_again(connector):
+            offer["address_for_another"] = _with_query(address, next=offer["next"], again="1")
+    return offer
+
+
+def _with_query(address: str, **query: str) -> str:
+    filled = urlencode({name: value for name, value in query.items() if value})
+    return f"{address}?{filled}" if filled else address
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -8,3 +8,4 @@ class SsoConnectorsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers the system checks
+        from .protocols.oauth2 import revocation  # noqa: F401 - connects its signals

@@ -5,24 +5,30 @@ leaves all else alone; an absent key keeps what is stored, or the default.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError, transaction
+from django.views.decorators.debug import sensitive_variables
 
 from users.models import User
 from users.usernames import normalise_username
 
 from .certificates import load_certificates
+from .encryption import UnreadableSecret
 from .models import (
     Binding,
     Connector,
     ConnectorType,
     IdentifierFormat,
     Link,
+    sealed_client_secret,
 )
+from .protocols.oauth2.revocation import revoke_of_all_inactive
 from .providers import PROVIDERS
 
 _BATCH: Final = 500
@@ -37,6 +43,7 @@ _TEXT: Final[tuple[str, ...]] = (
     "username_attribute",
     "contact",
     "authentication_method",
+    "client_id",
 )
 _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "type": ConnectorType.values,
@@ -45,8 +52,8 @@ _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "authentication_method": list(PROVIDERS),
 }
 _SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
-_CONNECTOR_KEYS: Final = {*_TEXT, *_SWITCHES, "certificates"}
-_OAUTH2_KEYS: Final = {"client_id", "client_secret", "options"}
+_WHOLE: Final[tuple[str, ...]] = ("certificates", "options", "client_secret")
+_CONNECTOR_KEYS: Final = {*_TEXT, *_SWITCHES, *_WHOLE}
 _COMMON_KEYS: Final = {"name", "reference", "type", "enabled", "contact", "staff_may_sign_in"}
 _KEYS_BY_TYPE: Final = {
     ConnectorType.SAML2: {
@@ -58,8 +65,11 @@ _KEYS_BY_TYPE: Final = {
         "username_attribute",
         "force_authn",
     },
-    ConnectorType.OAUTH2: {"authentication_method"},
+    ConnectorType.OAUTH2: {"authentication_method", "client_id", "options", "force_authn"},
 }
+_FROM_ENVIRONMENT: Final = "env:"
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 _USER_KEYS: Final = {"username", "active", "staff", "connectors"}
 
 
@@ -81,18 +91,19 @@ class Result:
 
 @dataclass
 class _Reading:
+    environment: Mapping[str, str] = field(repr=False)
     problems: list[str] = field(default_factory=list)
 
     def complain(self, where: str, what: str) -> None:
         self.problems.append(f"{where}: {what}")
 
 
-def apply(text: str, *, dry_run: bool) -> Result:
+def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING) -> Result:
     """Make connectors, users and links as the JSON `text` says, or change nothing at all.
 
-    Raises Refused.
+    environment: where a secret written as `env:NAME` is looked up. Raises Refused.
     """
-    reading = _Reading()
+    reading = _Reading(environment)
     connectors, users = _read(text, reading)
     result = Result()
     try:
@@ -139,6 +150,8 @@ def _as_json(connector: Connector) -> dict[str, Any]:
     }
     if "certificates" in keys:
         entry["certificates"] = [item.pem for item in connector.signing_certificates]
+    if "options" in keys:
+        entry["options"] = connector.options
     return entry
 
 
@@ -184,9 +197,7 @@ def _refuse_unknown(
     where: str, entry: Mapping[str, Any], known: Iterable[str], reading: _Reading
 ) -> None:
     for key in entry:
-        if key in _OAUTH2_KEYS and known is _CONNECTOR_KEYS:
-            reading.complain(where, f"{key}: OAUTH 2 connectors can only be drafts in this version")
-        elif key not in known:
+        if key not in known:
             reading.complain(where, f"{key}: unknown key; known are {', '.join(sorted(known))}")
 
 
@@ -251,7 +262,7 @@ def _apply_connectors(items: list[Any], reading: _Reading, result: Result) -> di
 
 
 def _values(connector: Connector) -> dict[str, Any]:
-    return {key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES, "certificates")}
+    return {key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES, *_WHOLE)}
 
 
 def _fill(connector: Connector, entry: dict[str, Any], where: str, reading: _Reading) -> bool:
@@ -278,7 +289,55 @@ def _fill(connector: Connector, entry: dict[str, Any], where: str, reading: _Rea
             connector.certificates = "\n".join(blocks)
         else:
             reading.complain(where, "certificates: must be a list of texts")
+    if "options" in entry:
+        _fill_options(connector, entry["options"], where, reading)
+    if "client_secret" in entry:
+        _fill_secret(connector, entry["client_secret"], where, reading)
     return len(reading.problems) == count
+
+
+def _fill_options(connector: Connector, options: Any, where: str, reading: _Reading) -> None:
+    if not isinstance(options, dict):
+        reading.complain(where, f"options: must be an object, not {_kind(options)}")
+        return
+    for key, value in options.items():
+        if not isinstance(value, str | bool):
+            reading.complain(
+                where, f"options: {key[:50]}: must be text, or true or false, not {_kind(value)}"
+            )
+        elif isinstance(value, str) and not _can_be_stored(value):
+            reading.complain(where, f"options: {key[:50]}: holds a character that can't be stored")
+    connector.options = options
+
+
+@sensitive_variables()
+def _fill_secret(connector: Connector, given: Any, where: str, reading: _Reading) -> None:
+    """Complaints name the secret's variable, and never repeat a secret."""
+    if not isinstance(given, str):
+        reading.complain(where, f"client_secret: must be text, not {_kind(given)}")
+        return
+    if given.startswith(_FROM_ENVIRONMENT):
+        name = given.removeprefix(_FROM_ENVIRONMENT)
+        if not _is_name(name):
+            reading.complain(
+                where, "client_secret: after “env:” comes the name of an environment variable"
+            )
+            return
+        given = reading.environment.get(name, "")
+        if not given.strip():
+            reading.complain(
+                where, f"client_secret: the environment variable {name[:100]} is not set"
+            )
+            return
+    try:
+        secret = sealed_client_secret(given)
+        if connector.client_secret is None or connector.client_secret.reveal() != secret.reveal():
+            connector.client_secret = secret
+    except UnreadableSecret:
+        connector.client_secret = secret  # nothing else can be made of the one that is there
+    except ValidationError as error:
+        for message in error.messages:
+            reading.complain(where, f"client_secret: {message}")
 
 
 def _can_be_stored(text: str) -> bool:
@@ -294,12 +353,19 @@ def _is_valid(connector: Connector, where: str, reading: _Reading) -> bool:
     try:
         connector.full_clean()
     except ValidationError as error:
-        for name, messages in error.message_dict.items():
-            label = "" if name == NON_FIELD_ERRORS else f"{name}: "
-            for message in messages:
-                reading.complain(where, f"{label}{message}")
+        for name, found in error.error_dict.items():
+            for each in found:
+                label = "" if name == NON_FIELD_ERRORS else f"{name}: "
+                if name == "options" and each.code == "required":
+                    label += f"{', '.join(_missing_options(connector))}: "
+                for message in each.messages:
+                    reading.complain(where, f"{label}{message}")
         return False
     return True
+
+
+def _missing_options(connector: Connector) -> list[str]:
+    return PROVIDERS[connector.authentication_method].missing_options(connector.options)
 
 
 def _doubts(connector: Connector) -> list[str]:
@@ -381,6 +447,7 @@ def _write_users(batch: Mapping[str, dict[str, Any]], result: Result) -> None:
             result.changes.append(f"user {username}: changed")
     User.objects.bulk_create(new, batch_size=_BATCH)
     User.objects.bulk_update(changed, ["is_active", "is_staff", "session_epoch"], batch_size=_BATCH)
+    revoke_of_all_inactive()
 
 
 def _write_links(

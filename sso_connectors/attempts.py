@@ -7,6 +7,7 @@ is shown to administrators as it came; `verified` says whether a valid signature
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -28,7 +29,13 @@ _SHOWN: Final = 300
 class Outcome(models.TextChoices):
     IN_PROGRESS = "in_progress", _("in progress")
     SIGNED_IN = "signed_in", _("signed in")
+    TEST_PASSED = "test_passed", _("test passed")
     FAILED = "failed", _("failed")
+
+
+class Purpose(models.TextChoices):
+    SIGN_IN = "sign_in", _("sign-in")
+    TEST = "test", _("test")
 
 
 @dataclass
@@ -61,10 +68,15 @@ class Checks:
 
 
 def as_text(value: object, *, limit: int = _SHOWN) -> str:
-    """What a stranger sent, in a form that can be stored: shortened, without null characters."""
+    """What a stranger sent, in a form that can be stored: shortened, without null characters or halves
+    of a pair (JSON can write one)."""
     text = "" if value is None else str(value)
-    text = text.replace("\0", "�")
+    text = text.replace("\0", "�").encode(errors="replace").decode()
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _as_texts(value: object) -> list[str]:
+    return [as_text(each) for each in (value if isinstance(value, list | tuple) else [value])]
 
 
 IS_CODE: Final = re.compile(f"[{_ALPHABET}]{{4}}-[{_ALPHABET}]{{4}}").fullmatch
@@ -90,6 +102,19 @@ class Attempt(models.Model):
     outcome = models.CharField(
         _("outcome"), max_length=20, choices=Outcome, default=Outcome.IN_PROGRESS
     )
+    purpose = models.CharField(
+        _("purpose"), max_length=10, choices=Purpose, default=Purpose.SIGN_IN
+    )
+    starter = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        verbose_name=_("started by"),
+        help_text=_("Who started the test; nobody else sees it."),
+    )
+    # Tells people apart where nobody has been named yet; from the browser's cookie, one way only.
+    browser = models.CharField(max_length=16, blank=True, editable=False)
     cause = models.CharField(_("cause"), max_length=40, blank=True)
     detail = models.TextField(_("detail"), blank=True)
     checks = models.JSONField(_("checks"), default=list)
@@ -100,14 +125,30 @@ class Attempt(models.Model):
         related_name="+",
         verbose_name=_("user"),
     )
+    username = models.CharField(
+        _("named"),
+        max_length=254,
+        blank=True,
+        help_text=_("Whom the identity provider named, once that was verified; linked or not."),
+    )
+    claims = models.JSONField(
+        _("claims"), default=dict, help_text=_("All that a test received about the person.")
+    )
 
     class Meta:
         verbose_name = _("login attempt")
         verbose_name_plural = _("login attempts")
         ordering: ClassVar = ["-started_at", "-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=["connector", "-started_at"], name="attempt_of_connector")
+        ]
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def is_test(self) -> bool:
+        return self.purpose == Purpose.TEST
 
     def fail(self, error: LoginError, checks: Checks) -> None:
         """Keep why the login ended; a success that came before is never overwritten."""
@@ -119,27 +160,35 @@ class Attempt(models.Model):
         if self.pk is None:
             self.save()
         else:
-            Attempt.objects.filter(pk=self.pk).exclude(outcome=Outcome.SIGNED_IN).update(
+            passed = (Outcome.SIGNED_IN, Outcome.TEST_PASSED)
+            Attempt.objects.filter(pk=self.pk).exclude(outcome__in=passed).update(
                 outcome=self.outcome,
                 cause=self.cause,
                 detail=self.detail,
                 checks=self.checks,
+                username=self.username,
                 ended_at=self.ended_at,
             )
         ATTEMPTS.labels(self._reference, error.code).inc()
         logger.warning("Login failed", extra={"cause": error.code, **self._for_log()})
 
-    def succeed(self, user: models.Model, checks: Checks) -> None:
+    def succeed(
+        self, user: models.Model | None, checks: Checks, *, claims: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep that `user` signed in, or of a test whom it would have signed in, if anybody."""
+        self.outcome = Outcome.TEST_PASSED if self.is_test else Outcome.SIGNED_IN
         Attempt.objects.filter(pk=self.pk).update(
-            outcome=Outcome.SIGNED_IN,
+            outcome=self.outcome,
             cause="",
             detail="",
             checks=checks.as_json(),
             user=user,
+            username=self.username,
+            claims={as_text(name): _as_texts(value) for name, value in (claims or {}).items()},
             ended_at=timezone.now(),
         )
-        ATTEMPTS.labels(self._reference, Outcome.SIGNED_IN.value).inc()
-        logger.info("Signed in", extra=self._for_log())
+        ATTEMPTS.labels(self._reference, self.outcome.value).inc()
+        logger.info("Test passed" if self.is_test else "Signed in", extra=self._for_log())
 
     @property
     def _reference(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class Identity:
         the client ID), so that a login under way ends when the connector stops trusting it.
     not_after: when the identity provider wants the session over, if it says so.
     grant: OAuth 2's tokens.
+    claims: all that was said about the person, for a test only.
     """
 
     username: str
@@ -40,3 +42,4 @@ class Identity:
     key: str
     not_after: datetime | None = None
     grant: Grant | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -70,7 +70,8 @@ def _secrets(model: type[models.Model], name: str) -> Iterator[tuple[Any, str, S
     batch = list(rows.values_list("pk", path, name)[:_BATCH])
     while batch:
         for pk, reference, secret in batch:
-            owner = f"connector {reference}" if path != "pk" else f"{model._meta.label} {pk}"
+            has_connector = path != "pk" and reference is not None
+            owner = f"connector {reference}" if has_connector else f"{model._meta.label} {pk}"
             yield pk, owner, secret
         batch = list(rows.filter(pk__gt=pk).values_list("pk", path, name)[:_BATCH])
 

@@ -9,16 +9,19 @@ Whatever ends a login raises a LoginError, whose `attempt` keeps the whole reaso
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models.functions import Lower
 from django.http import HttpRequest
+from django.urls import reverse
+
+from users.models import User
 
 from . import addresses
-from .attempts import Attempt, Checks, as_text
+from .attempts import Attempt, Checks, Purpose, as_text
 from .backends import start_session
 from .errors import (
     AlreadyUsed,
@@ -26,20 +29,27 @@ from .errors import (
     ConnectorNotReady,
     LoginError,
     NoSuchLogin,
+    NotAdmitted,
     UnknownConnector,
     UnsolicitedAgain,
 )
+from .identity import Identity
 from .links import linked_user, note_sign_in
-from .models import IS_REFERENCE, Connector, State
-from .pending import HANDLE_LIFETIME, PendingLogin
+from .models import IS_REFERENCE, Connector
+from .pending import ASK_AGAIN, HANDLE_LIFETIME, PendingLogin, digest
 from .protocols import PROTOCOLS, Answer, Departure
+from .states import note_failed, note_passed, note_used
 from .throttle import brake, due
 
 _UNSOLICITED_SALT = "sso_connectors.unsolicited"
 
 
-def begin_login(request: HttpRequest, *, reference: str, next_path: str, browser: str) -> Departure:
+def begin_login(
+    request: HttpRequest, *, reference: str, next_path: str, browser: str, ask_again: bool = False
+) -> Departure:
     """Start a login of `browser` through the connector of that reference; return where to go.
+
+    ask_again: the person asks to be asked for the password, where the identity provider can do that.
 
     Raises TooManyStarts, UnknownConnector or ConnectorNotReady.
     """
@@ -48,9 +58,36 @@ def begin_login(request: HttpRequest, *, reference: str, next_path: str, browser
     with _recording(attempt):
         connector = _connector(reference)
         attempt.connector, attempt.connector_reference = connector, connector.reference
-        if connector.state != State.READY:
+        if not connector.signs_in:
             raise ConnectorNotReady(f"The connector is {connector.state.label}.")
-        return _depart(connector, attempt, browser=browser, next=addresses.safe_next(next_path))
+        return _depart(
+            connector,
+            attempt,
+            browser=browser,
+            next=addresses.safe_next(next_path),
+            asked={ASK_AGAIN: True} if ask_again and can_ask_again(connector) else {},
+        )
+
+
+def can_ask_again(connector: Connector) -> bool:
+    return PROTOCOLS[connector.type].can_ask_again(connector)
+
+
+def begin_test(connector: Connector, *, starter: User, browser: str) -> Departure:
+    """Start a test sign-in, which goes the very same way and ends before the session.
+
+    The connector may still be disabled. Raises ConnectorNotReady or what the protocol raises.
+    """
+    attempt = Attempt(
+        connector=connector,
+        connector_reference=connector.reference,
+        purpose=Purpose.TEST,
+        starter=starter,
+    )
+    with _recording(attempt):
+        if connector.missing():
+            raise ConnectorNotReady(f"The connector is {connector.state.label}.")
+        return _depart(connector, attempt, browser=browser, is_test=True)
 
 
 def receive_answer(request: HttpRequest) -> dict[str, str]:
@@ -72,27 +109,54 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
     return {"handle": handle}
 
 
-def complete_login(request: HttpRequest, *, browser: str | None) -> str:
+@dataclass(frozen=True)
+class Finished:
+    """Where the browser goes on to, and the connector it signed in through: none after a test."""
+
+    onward: str
+    connector: Connector | None = None
+
+
+def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
     """Claim the answered login of this browser, and start its session; return where to go.
 
     What may have changed since the answer was verified is checked again. Raises LoginError.
     """
     brake(request, what="finish")
-    pending = _claim(request, browser) if browser else None
-    with _recording(pending.attempt if pending else Attempt()) as record:
+    with _recording(Attempt()) as record:
+        pending = _claim(request, browser) if browser else None
         if pending is None:
             raise NoSuchLogin("It has been used, has expired, or began in another browser.")
-        record.checks = pending.checks
+        record.attempt, record.checks = pending.attempt, pending.checks
         connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
-        if connector.state != State.READY:
+        if connector.missing() or not (connector.enabled or pending.is_test):
             raise ConnectorNotReady(f"The connector is {connector.state.label} by now.")
         identity = protocol.conclude(pending, record.checks)
+        record.attempt.username = as_text(identity.username, limit=253)
+        if pending.is_test:
+            return Finished(_end_test(connector, identity, record))
         link = linked_user(connector, identity, record.checks)
         protocol.admitted(link, identity)
     start_session(request, link, identity)
     record.attempt.succeed(link.user, record.checks)
     note_sign_in(link)
-    return addresses.safe_next(pending.next) or "/"
+    note_used(connector, identity)
+    note_passed(connector)
+    return Finished(addresses.safe_next(pending.next) or "/", connector)
+
+
+def _end_test(connector: Connector, identity: Identity, record: "_Record") -> str:
+    """Look whom it would have signed in, writing nothing about them; return where the result is."""
+    user = None
+    with suppress(NotAdmitted):  # the checks say why, and the identity is proved all the same
+        user = linked_user(connector, identity, record.checks, remember=False).user
+    record.attempt.succeed(user, record.checks, claims=identity.claims)
+    note_passed(connector)
+    return result_address(record.attempt)
+
+
+def result_address(attempt: Attempt) -> str:
+    return reverse("admin:sso_connectors_attempt_change", args=[attempt.pk])
 
 
 def begin_again(request: HttpRequest, *, token: str, browser: str) -> Departure | list[Connector]:
@@ -137,6 +201,7 @@ def _connector(reference: str) -> Connector:
 def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: object) -> Departure:
     if due("clear-expired", every=60):
         PendingLogin.clear_expired()
+    attempt.browser = digest(browser)[:16]
     attempt.save()
     pending = PendingLogin.prepare(browser=browser, connector=connector, attempt=attempt, **fields)
     departure = PROTOCOLS[connector.type].begin(connector, pending)
@@ -187,6 +252,7 @@ def _recording(attempt: Attempt) -> Iterator[_Record]:
         yield record
     except LoginError as error:
         record.attempt.fail(error, record.checks)
+        note_failed(record.attempt)
         error.attempt_code = record.attempt.code
         raise
 

@@ -1,29 +1,36 @@
 """Connectors, and the links that tie users to them. The rules stand in the database first."""
 
 import re
-from typing import Any, ClassVar, Final
+from contextlib import suppress
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+from simple_history.models import HistoricalRecords
 
 from . import addresses
 from .attempts import Attempt
 from .certificates import (
+    EXPIRING,
     PRIVATE_KEY,
     SigningCertificate,
     load_certificates,
     normalise_certificates,
 )
-from .encryption import SecretField
+from .encryption import NoEncryptionKey, Secret, SecretField
 from .pending import PendingLogin
 from .providers import PROVIDERS
+from .records import SecretTime
+from .vault import Token
 
-__all__ = ["Attempt", "Connector", "Link", "PendingLogin"]
+__all__ = ["Attempt", "Certificate", "Connector", "Link", "PendingLogin", "Token"]
 
 REFERENCE_PATTERN: Final = r"^[A-Za-z0-9_.+@-]*[A-Za-z0-9][A-Za-z0-9_.+@-]*\Z"
 
@@ -59,6 +66,8 @@ class State(models.TextChoices):
     DRAFT = "draft", _("draft")
     DISABLED = "disabled", _("disabled")
     READY = "ready", _("ready")
+    TESTED = "tested", _("tested")
+    FAILING = "failing", _("failing")
 
 
 OAUTH2_REQUIRED: Final = ("authentication_method", "client_id", "client_secret")
@@ -79,6 +88,9 @@ TRUST_FIELDS: Final = (
     "client_secret",
     "options",
 )
+# Of these, what an identity provider's answer is judged by: a change makes the connector untested.
+_TESTED_FIELDS: Final = tuple(field for field in TRUST_FIELDS if field != "enabled")
+_LONGEST_SECRET: Final = 4096
 _TYPED: Final = (
     "name",
     "reference",
@@ -115,6 +127,37 @@ def _refuse_private_key(text: str) -> None:
         raise ValidationError(
             _("This holds a private key. It was not kept; consider it exposed."), code=PRIVATE_KEY
         )
+
+
+@sensitive_variables()
+def sealed_client_secret(pasted: str) -> Secret:
+    """Seal what somebody pasted, without what came along around it.
+
+    Raises ValidationError, which never repeats the text.
+    """
+    inside = [place for place, character in enumerate(pasted) if _is_ink(character)]
+    text = pasted[inside[0] : inside[-1] + 1] if inside else ""
+    if not text:
+        raise ValidationError(_("There is nothing in this."))
+    # First, since a private key has line breaks, and is the graver mistake.
+    _refuse_private_key(text)
+    _refuse_control_characters(text)
+    if len(text) > _LONGEST_SECRET:
+        raise ValidationError(_("This is too long for a client secret."))
+    try:
+        return Secret.seal(text)
+    except NoEncryptionKey as error:
+        raise ValidationError(
+            _(
+                "No secret can be kept: the setting FIELD_ENCRYPTION_KEYS holds no usable key. "
+                "The operator has to set it."
+            ),
+            code="no_encryption_key",
+        ) from error
+
+
+def _is_ink(character: str) -> bool:
+    return character.isprintable() and character != " "
 
 
 def _refuse_reserved(reference: str) -> None:
@@ -247,7 +290,39 @@ class Connector(models.Model):
             "Sessions of another number are over; counted up whenever the connector is disabled."
         ),
     )
+    # Only states.py writes these two.
+    tested_at = models.DateTimeField(
+        _("tested"),
+        null=True,
+        editable=False,
+        help_text=_("When a test or a sign-in first passed, since what it trusts last changed."),
+    )
+    failing_cause = models.CharField(
+        max_length=40,
+        blank=True,
+        editable=False,
+        help_text=_("For what the last five attempts, of two people or more, have failed."),
+    )
+    certificates_end = models.DateTimeField(
+        _("certificates end"),
+        null=True,
+        editable=False,
+        help_text=_("When the first of its certificates ends."),
+    )
+    history = HistoricalRecords(
+        excluded_fields=[
+            "client_secret",
+            "session_epoch",
+            "tested_at",
+            "failing_cause",
+            "certificates_end",
+            "created_at",
+            "updated_at",
+        ],
+        bases=[SecretTime],
+    )
     _refused: frozenset[str] = frozenset()
+    _was: tuple[object, ...] | None = None
 
     class Meta:
         verbose_name = _("SSO connector")
@@ -255,6 +330,7 @@ class Connector(models.Model):
         ordering: ClassVar = ["name", "pk"]
         permissions: ClassVar = [
             ("change_trust", _("Can create and enable SSO connectors and change what they trust")),
+            ("test_sign_in", _("Can test SSO connectors")),
         ]
         indexes: ClassVar = [
             models.Index(fields=["issuer_url"], name="connector_issuer_url"),
@@ -315,6 +391,9 @@ class Connector(models.Model):
 
     def save(self, **options: Any) -> None:
         settled = set()
+        if self._was is not None and self._was != self._tested():
+            self.tested_at, self.failing_cause = None, ""
+            settled |= {"tested_at", "failing_cause"}
         if self.type == ConnectorType.OAUTH2:
             self._find_issuer()
             settled.add("issuer_url")
@@ -322,14 +401,34 @@ class Connector(models.Model):
             # Or old sessions would come back to life with it.
             self.session_epoch += 1
             settled.add("session_epoch")
+        with suppress(ValueError):  # of what was never cleaned; the constraints judge that
+            self._find_end()
         if options.get("update_fields") is not None:
-            options["update_fields"] = {*options["update_fields"], *settled}
-        super().save(**options)
+            options["update_fields"] = {*options["update_fields"], *settled, "certificates_end"}
+        with transaction.atomic():
+            super().save(**options)
+            Certificate.describe(self)
+        self._was = self._tested()
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **options: Any) -> Self:
+        connector = super().from_db(db, field_names, values, **options)
+        if set(_TESTED_FIELDS) <= set(field_names):
+            connector._was = connector._tested()
+        return connector
+
+    def _tested(self) -> tuple[object, ...]:
+        values = (getattr(self, field) for field in _TESTED_FIELDS)
+        return tuple(value.token if isinstance(value, Secret) else str(value) for value in values)
 
     def _find_issuer(self) -> None:
         provider = PROVIDERS.get(self.authentication_method)
         complete = provider is not None and not provider.missing_options(self.options)
         self.issuer_url = provider.issuer_of(self.options) if provider and complete else ""
+
+    def _find_end(self) -> None:
+        ends = [item.valid_until for item in self.signing_certificates]
+        self.certificates_end = min(ends, default=None)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Also even out what people paste around an address, and read the certificates."""
@@ -362,12 +461,16 @@ class Connector(models.Model):
 
     def _read_certificates(self, pasted: str) -> None:
         self.certificates = normalise_certificates(pasted) if pasted.strip() else ""
+        self._find_end()
 
     def _read_options(self, options: Any) -> None:
         if not isinstance(options, dict):
             raise ValidationError(_("Options are names and values."))
-        if self.type == ConnectorType.OAUTH2 and self.authentication_method in PROVIDERS:
+        if self.authentication_method in PROVIDERS:
             self.options = PROVIDERS[self.authentication_method].clean_options(options)
+        elif options:
+            # Nobody could say what they mean, or whether they are well formed.
+            raise ValidationError(_("Options need an authentication method."))
 
     def clean(self) -> None:
         super().clean()
@@ -384,7 +487,7 @@ class Connector(models.Model):
                         % {"method": provider.label}
                     }
                 )
-        if not self.enabled:
+        if not self.enabled or self.type not in ConnectorType.values:
             return
         # What was there and was refused has its own error already.
         missing = [field for field in self.missing() if field not in self._refused]
@@ -404,7 +507,9 @@ class Connector(models.Model):
             return [field for field in SAML_REQUIRED if not getattr(self, field)]
         missing = [field for field in OAUTH2_REQUIRED if not getattr(self, field)]
         provider = PROVIDERS.get(self.authentication_method)
-        if provider is not None and provider.missing_options(self.options):
+        if provider is None and self.authentication_method:
+            missing.append("authentication_method")  # one that there is no more
+        elif provider is not None and provider.missing_options(self.options):
             missing.append("options")
         return missing
 
@@ -412,7 +517,16 @@ class Connector(models.Model):
     def state(self) -> State:
         if self.missing():
             return State.DRAFT
-        return State.READY if self.enabled else State.DISABLED
+        if not self.enabled:
+            return State.DISABLED
+        if self.failing_cause:
+            return State.FAILING
+        return State.TESTED if self.tested_at else State.READY
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether agents can sign in through it, tested or not."""
+        return self.enabled and not self.missing()
 
     @property
     def signing_certificates(self) -> tuple[SigningCertificate, ...]:
@@ -424,7 +538,63 @@ class Connector(models.Model):
 
     @property
     def is_expiring(self) -> bool:
-        return any(item.is_expiring for item in self.signing_certificates)
+        """Whether a certificate that it goes by ends within 30 days, or has ended. Nothing is parsed."""
+        end = self.certificates_end if self.type == ConnectorType.SAML2 else None
+        return end is not None and end < timezone.now() + EXPIRING
+
+
+class Certificate(models.Model):
+    """Describes one of a connector's certificates and when it last verified a sign-in.
+
+    What a connector trusts is its column `certificates`; these rows only follow it.
+    """
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="certificate_rows"
+    )
+    fingerprint = models.CharField(_("SHA-256 fingerprint"), max_length=95)
+    subject = models.CharField(_("subject"), max_length=500)
+    valid_from = models.DateTimeField(_("valid from"))
+    valid_until = models.DateTimeField(_("valid until"), db_index=True)
+    added_at = models.DateTimeField(_("added"), default=timezone.now)
+    last_used_at = models.DateTimeField(_("last used"), null=True)
+    warned_at_days = models.PositiveSmallIntegerField(
+        null=True,
+        editable=False,
+        help_text=_("At how many days before its end the contact was last told; 0: that it has ended."),
+    )
+
+    class Meta:
+        verbose_name = _("certificate")
+        verbose_name_plural = _("certificates")
+        ordering: ClassVar = ["valid_until", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connector", "fingerprint"], name="certificate_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+    @staticmethod
+    def describe(connector: Connector) -> None:
+        """Make the rows of a connector those of its certificates; the others keep their last use."""
+        trusted = {item.fingerprint: item for item in connector.signing_certificates}
+        rows = Certificate.objects.filter(connector=connector)
+        known = set(rows.values_list("fingerprint", flat=True))
+        if known == set(trusted):
+            return
+        rows.exclude(fingerprint__in=trusted).delete()
+        Certificate.objects.bulk_create(
+            Certificate(
+                connector=connector,
+                fingerprint=fingerprint,
+                subject=item.subject[:500],
+                valid_from=item.valid_from,
+                valid_until=item.valid_until,
+            )
+            for fingerprint, item in trusted.items()
+            if fingerprint not in known
+        )
 
 
 class Link(models.Model):
@@ -452,6 +622,7 @@ class Link(models.Model):
     )
     created_at = models.DateTimeField(_("linked"), auto_now_add=True)
     last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True, editable=False)
+    history = HistoricalRecords(excluded_fields=["subject", "last_sign_in_at", "created_at"])
 
     class Meta:
         verbose_name = _("link")

@@ -21,6 +21,8 @@ from .attempts import Check, Checks
 LIFETIME: Final = timedelta(minutes=10)
 HANDLE_LIFETIME: Final = timedelta(seconds=60)
 UNSOLICITED_PAUSE: Final = timedelta(minutes=2)
+# In `asked`: this one login asks for the password again, though its connector wouldn't.
+ASK_AGAIN: Final = "again"
 
 
 def digest(secret: str) -> str:
@@ -52,6 +54,7 @@ class PendingLogin(models.Model):
     browser_hash = models.CharField(max_length=64)
     next = models.CharField(max_length=2000, blank=True)
     unsolicited = models.BooleanField(default=False)
+    is_test = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     state = models.CharField(max_length=10, choices=PendingState, default=PendingState.BEGUN)
@@ -146,6 +149,11 @@ class PendingLogin(models.Model):
         """The checks that `answer_with` kept, for the last step to go on with."""
         items = self.answer["checks"]
         return Checks(verified=bool(items), items=[Check(**item) for item in items])
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether the identity provider must ask for the password again, whoever is signed in there."""
+        return bool(self.connector.force_authn or self.asked.get(ASK_AGAIN))
 
     @classmethod
     def began_unsolicited(cls, *, browser: str, connector_id: int) -> bool:

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from . import addresses, browser, login
+from . import addresses, browser, last_connector, login
 from .attempts import IS_CODE, Attempt
 from .errors import STATUSES, LoginError, NoSuchLogin
 from .protocols import Departure
@@ -26,11 +26,15 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
     secret = browser.browser_of(request) or browser.new_browser()
     try:
         departure = login.begin_login(
-            request, reference=reference, next_path=request.GET.get("next", ""), browser=secret
+            request,
+            reference=reference,
+            next_path=request.GET.get("next", ""),
+            browser=secret,
+            ask_again=request.GET.get("again") == "1",
         )
     except LoginError as error:
         return _failure(request, error.attempt_code, error.status)
-    return _depart(request, departure, secret)
+    return depart(request, departure, secret)
 
 
 @csrf_exempt
@@ -65,26 +69,36 @@ def _receive(request: HttpRequest) -> HttpResponse:
 
 
 def _complete(request: HttpRequest) -> HttpResponse:
-    onward = login.complete_login(request, browser=browser.browser_of(request))
-    return HttpResponseRedirect(onward)
+    finished = login.complete_login(request, browser=browser.browser_of(request))
+    response = HttpResponseRedirect(finished.onward)
+    if finished.connector is not None:
+        last_connector.remember(response, finished.connector)
+    return response
 
 
 def _begin_again(request: HttpRequest, token: str) -> HttpResponse:
     secret = browser.browser_of(request) or browser.new_browser()
     onward = login.begin_again(request, token=token, browser=secret)
     if isinstance(onward, Departure):
-        return _depart(request, onward, secret)
+        return depart(request, onward, secret)
     return render(request, "sso_connectors/choose.html", {"connectors": onward})
 
 
-def _depart(request: HttpRequest, departure: Departure, secret: str) -> HttpResponse:
+def depart(
+    request: HttpRequest, departure: Departure, secret: str, *, from_form: bool = False
+) -> HttpResponse:
+    """Send the browser on its way. `from_form`: it came by a form of ours, and so can't be redirected.
+
+    Chromium applies `form-action 'self'` to where a form's answer redirects to.
+    """
     response: HttpResponse
-    if departure.fields:
+    if departure.fields or from_form:
         response = render(request, "sso_connectors/post.html", {"departure": departure})
-        # Nothing else of ours may post to another site.
-        response._csp_replace = {"form-action": [addresses.origin(departure.url)]}  # type: ignore[attr-defined]
     else:
         response = HttpResponseRedirect(departure.url)
+    if departure.fields:
+        # Nothing else of ours may post to another site.
+        response._csp_replace = {"form-action": [addresses.origin(departure.url)]}  # type: ignore[attr-defined]
     browser.remember(response, secret)
     return response
 
@@ -98,6 +112,8 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
     attempt = None
     if IS_CODE(code):
         attempt = Attempt.objects.select_related("connector").filter(code=code).first()
+    if attempt and attempt.is_test and attempt.starter_id == request.user.pk:
+        return HttpResponseRedirect(login.result_address(attempt))
     if status is None:
         status = STATUSES.get(attempt.cause if attempt else "", NoSuchLogin.status)
     return render(
@@ -106,6 +122,7 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
         {
             "code": attempt.code if attempt else "",
             "connector": attempt.connector if attempt else None,
+            "cause": attempt.cause if attempt else "",
             "status": status,
         },
         status=status,

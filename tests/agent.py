@@ -1,9 +1,11 @@
 """An agent at a browser, over Django's test client, with the manners of browsers that matter here.
 
-A SAML response comes by a cross-site POST, with which browsers send no SameSite=Lax cookie: `post`
-therefore goes without cookies, and insists that none is set.
+A SAML response, and OAuth's form_post, come by a cross-site POST, with which browsers send no
+SameSite=Lax cookie: `post` therefore goes without cookies, and insists that none is set. Any other answer of
+OAuth comes by a GET, with them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +13,7 @@ from urllib.parse import urlencode
 from django.test import Client
 
 from .idp import IdP, ReceivedRequest, read_redirect
+from .openid import ALICE, OpenIdProvider, Person
 
 CALLBACK = "/api/sso/login/callback"
 HOST = "localhost:8000"
@@ -35,11 +38,24 @@ class Agent:
         assert response.status_code == 302, response.content
         return read_redirect(response["Location"])
 
+    def start_oauth(self, reference: str = "acme", **query: str) -> str:
+        """Open a login address and return the address at the provider that it leads to."""
+        response = self.open(reference, **query)
+        assert response.status_code == 302, response.content
+        return str(response["Location"])
+
+    def bring(self, fields: Mapping[str, str]) -> Any:
+        """Come back from an OAuth provider by GET."""
+        return self.client.get(f"{CALLBACK}?{urlencode(fields)}")
+
     def post(self, saml_response: str) -> Any:
         """What the identity provider's page makes the browser do."""
+        return self.post_form({"SAMLResponse": saml_response})
+
+    def post_form(self, fields: Mapping[str, str]) -> Any:
         response = _client().post(
             CALLBACK,
-            urlencode({"SAMLResponse": saml_response}),
+            urlencode(fields),
             content_type="application/x-www-form-urlencoded",
             HTTP_ORIGIN="https://idp.example",
             HTTP_SEC_FETCH_SITE="cross-site",
@@ -58,6 +74,12 @@ class Agent:
     def sign_in(self, idp: IdP, reference: str = "acme", **lies: Any) -> Any:
         """The whole way; returns the last response, a redirect where it went well."""
         return self.answer(idp.respond(self.start(reference), **lies))
+
+    def sign_in_oauth(
+        self, provider: OpenIdProvider, reference: str = "acme", person: Person = ALICE, **lies: Any
+    ) -> Any:
+        """The whole way; returns the last response, a redirect where it went well."""
+        return self.bring(provider.authorize(self.start_oauth(reference), person, **lies))
 
     @property
     def username(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Try the product: start it, and an identity provider to sign in at, with one connector between.
+"""Try the product: start it, and an identity provider to sign in at, with two connectors between.
 
 `make run` runs it when everything is installed. What it makes stays (`.env`, the database, and
 `var/practice/`), so that the next run goes on where this one ended.
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -29,8 +29,12 @@ from tests.rigs.process import (
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "practice"
+ENVIRONMENT = ROOT / ".env"
+KEYS = "FIELD_ENCRYPTION_KEYS"
 ADMINISTRATOR = "admin@acme.example"
 REFERENCE = "acme"
+OPENID_REFERENCE = "acme-openid"
+SECRET_VARIABLE = "PRACTICE_CLIENT_SECRET"
 LINKED = {"alice@acme.example", "bob@acme.example"}
 """Carol isn't among them, so that the failure page can be seen."""
 SECONDS_BETWEEN_LOOKS = 0.3
@@ -60,10 +64,12 @@ def practise(running: ExitStack) -> None:
     port = chosen_port("PORT", 8000)
     idp_port = chosen_port("PRACTICE_IDP_PORT", 9400)
     make_environment(port)
-    base_url = settings.PUBLIC_BASE_URL
-
     say("Preparing the database ...")
     manage("migrate", "--noinput")
+    make_encryption_key()
+    base_url = settings.PUBLIC_BASE_URL
+    reply_url = f"{base_url}/api/sso/login/callback"
+    client = nanoidp.Client("maker", kept_client_secret(), reply_url)
     say("Collecting static files ...")
     manage("collectstatic", "--noinput")
     say("Starting the practice identity provider ...")
@@ -71,12 +77,13 @@ def practise(running: ExitStack) -> None:
         nanoidp.start(
             folder=FOLDER / "nanoidp",
             sp_entity_id=f"{base_url}/api/saml/metadata",
-            acs_url=f"{base_url}/api/sso/login/callback",
+            acs_url=reply_url,
             port=idp_port,
+            client=client,
         )
     )
-    say("Setting up the connector and its users ...")
-    apply_connectors(provider)
+    say("Setting up the connectors and their users ...")
+    apply_connectors(provider, client)
     password = manage("first_administrator", ADMINISTRATOR).strip()
     say("Starting the product ...")
     server = start_product(port)
@@ -102,22 +109,58 @@ def chosen_port(variable: str, default: int) -> int:
 
 def make_environment(port: int) -> None:
     """Make `.env` where there is none, and tell the product the address that PORT gives it."""
-    with suppress(FileExistsError):
-        # Readable by its owner from the beginning, not only after a chmod.
-        file = os.open(ROOT / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w") as env:
-            env.write(f"SECRET_KEY={secrets.token_urlsafe(50)}\n")
-            env.write(f"FIELD_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n")
+    keys = {"SECRET_KEY": secrets.token_urlsafe(50), KEYS: Fernet.generate_key().decode()}
+    if write_once(ENVIRONMENT, "".join(f"{name}={value}\n" for name, value in keys.items())):
         say("Made .env with keys of its own.")
     if os.environ.get("PORT"):
         os.environ.setdefault("PUBLIC_BASE_URL", f"http://localhost:{port}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maker.settings")
 
 
-def manage(*arguments: str) -> str:
+def write_once(path: Path, text: str) -> bool:
+    """Write a file for its owner's eyes only; False, and nothing is written, where there is one."""
+    try:
+        # Readable by its owner alone from the beginning, not only after a chmod.
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(file, "w") as opened:
+        opened.write(text)
+    return True
+
+
+def make_encryption_key() -> None:
+    """Write one into a `.env` that is older than encryption.
+
+    Raises PracticeError when a secret is stored already: its key was lost, and must come back.
+    """
+    if settings.FIELD_ENCRYPTION_KEYS:
+        return
+    manage("sso_rotate_keys", "--check")
+    key = Fernet.generate_key().decode()
+    lines = ENVIRONMENT.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(f"{KEYS}=")]  # an empty one would win
+    ENVIRONMENT.write_text("\n".join([*kept, f"{KEYS}={key}", ""]))
+    os.environ[KEYS] = key  # over an empty one there
+    say(f"Added {KEYS} to .env.")
+
+
+def kept_client_secret() -> str:
+    """What the product proves itself with to the OpenID Connect side; made once."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    file = FOLDER / "client-secret"
+    write_once(file, secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+def manage(*arguments: str, **environment: str) -> str:
     """Run a command of manage.py; return what it printed, or raise PracticeError with it."""
     done = subprocess.run(
-        [sys.executable, "manage.py", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         output = f"{done.stdout}{done.stderr}".rstrip()
@@ -125,8 +168,8 @@ def manage(*arguments: str) -> str:
     return done.stdout
 
 
-def apply_connectors(provider: IdentityProvider) -> None:
-    """Write the connector and the users as code, and apply that."""
+def apply_connectors(provider: IdentityProvider, client: nanoidp.Client) -> None:
+    """Write the connectors and the users as code, and apply that."""
     content = {
         "connectors": [
             {
@@ -138,20 +181,30 @@ def apply_connectors(provider: IdentityProvider) -> None:
                 "endpoint": provider.sso_url,
                 "identifier_format": "unspecified",
                 "certificates": [provider.certificate_pem],
-            }
+            },
+            {
+                "name": "Acme (practice OpenID provider)",
+                "reference": OPENID_REFERENCE,
+                "type": "oauth2",
+                "enabled": True,
+                "authentication_method": "oidc",
+                "options": {"issuer": provider.base_url},
+                "client_id": client.client_id,
+                "client_secret": f"env:{SECRET_VARIABLE}",
+            },
         ],
         "users": [
             {
                 "username": user.email,
                 "active": True,
-                "connectors": [REFERENCE] if user.email in LINKED else [],
+                "connectors": [REFERENCE, OPENID_REFERENCE] if user.email in LINKED else [],
             }
             for user in provider.users
         ],
     }
     file = FOLDER / "connectors.json"
     file.write_text(json.dumps(content, indent=2) + "\n")
-    manage("sso_apply", str(file.relative_to(ROOT)))
+    manage("sso_apply", str(file.relative_to(ROOT)), **{SECRET_VARIABLE: client.client_secret})
 
 
 def start_product(port: int) -> ServerProcess:
@@ -170,14 +223,16 @@ def welcome(base_url: str, provider: IdentityProvider, password: str) -> str:
     else:
         secret = "your own password"
     alice = provider.users[0]
+    login = f"{base_url}/api/sso/login"
     return f"""
   The Maker           {base_url}/maker/
                       {ADMINISTRATOR}
                       {secret}
 
-  Sign in as an agent {base_url}/api/sso/login/{REFERENCE}
+  Sign in as an agent {login}/{REFERENCE}  (SAML v2)
+                      {login}/{OPENID_REFERENCE}  (OAUTH 2)
                       {alice.login} / {alice.password}  (bob / practice gets in too)
-                      carol / practice is refused on purpose: she isn't linked to the connector
+                      carol / practice is refused on purpose: she isn't linked to either
                       to be somebody else, first open {provider.base_url}/ui/logout
 
   Ctrl-C ends it all.

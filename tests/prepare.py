@@ -1,4 +1,4 @@
-"""Put what the tests need on this machine, as far as it can be: a browser and SimpleSAMLphp.
+"""Put what the tests need on this machine, as far as it can be: a browser, SimpleSAMLphp, oidc-provider.
 
 `make test` runs it first. Tests whose part is missing are skipped, so a missing part is told, with
 its cure, and is an error only where CI=true: there, a skipped test is a test that nobody ran.
@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.rigs import oidc_provider
 from tests.rigs.process import say
 
 
@@ -42,6 +43,12 @@ PARTS = (
         packages=("simplesamlphp", "php-cli", "php-xml", "php-mbstring"),
         files=("php", "/usr/share/simplesamlphp/www"),
     ),
+    Part(
+        name="Node.js",
+        needed_for="the tests against oidc-provider",
+        packages=("nodejs", "npm"),
+        files=("node", "npm"),
+    ),
 )
 
 
@@ -54,13 +61,17 @@ def main() -> int:
         if command:
             install(command, packages)
             missing = [part for part in PARTS if not part.is_there()]
+    lacks = [
+        f"{part.needed_for}, but {part.name} isn't installed; "
+        f"the cure: apt-get install {' '.join(part.packages)}"
+        for part in missing
+    ]
+    if shutil.which("node") and shutil.which("npm"):
+        lacks += install_oidc_provider()
     strict = os.environ.get("CI") == "true"
-    for part in missing:
-        say(
-            f"{'Error: CI must run' if strict else 'Skipped:'} {part.needed_for}, but {part.name} "
-            f"isn't installed; the cure: apt-get install {' '.join(part.packages)}"
-        )
-    return 1 if missing and strict else 0
+    for lack in lacks:
+        say(f"{'Error: CI must run' if strict else 'Skipped:'} {lack}")
+    return 1 if lacks and strict else 0
 
 
 def apt_get() -> list[str]:
@@ -85,6 +96,33 @@ def install(command: list[str], packages: list[str]) -> None:
         say("Trying again with a fresh list of packages.")
         subprocess.run([*command, "update"], env=environment, check=False)
         subprocess.run(install_command, env=environment, check=False)
+
+
+def install_oidc_provider() -> list[str]:
+    """Install the npm packages, exactly those of the lock file; return what stands in the way."""
+    needed_for = "the tests against oidc-provider"
+    problem = oidc_provider.lacks_node()
+    if problem:
+        return [f"{needed_for}, but {problem}"]
+    if oidc_provider.is_installed():
+        return []
+    say("Installing oidc-provider")
+    # Without scripts: a package has no business to run anything while it is installed.
+    command = [
+        "npm",
+        "ci",
+        "--prefer-offline",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]
+    if subprocess.run(command, cwd=oidc_provider.FOLDER, check=False).returncode == 0:
+        return []
+    return [
+        f"{needed_for}, but npm couldn't install it (its words are above); "
+        "the cure: npm ci in tests/rigs/oidc_provider"
+    ]
 
 
 if __name__ == "__main__":

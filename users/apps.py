@@ -1,6 +1,14 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 
 
 class UsersConfig(AppConfig):
     name = "users"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        from .models import note_login
+
+        # Django's would write to the history of the person's card at each login.
+        user_logged_in.disconnect(dispatch_uid="update_last_login")
+        user_logged_in.connect(note_login, dispatch_uid="users.note_login")

@@ -9,6 +9,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from .usernames import MAX_LENGTH, PATTERN, UsernameField, normalise_username
 
@@ -72,6 +73,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()
+    history = HistoricalRecords(
+        excluded_fields=["password", "last_login", "session_epoch"], m2m_fields=[]
+    )
 
     class Meta:
         verbose_name = _("user")
@@ -116,3 +120,9 @@ def axes_username(request: HttpRequest | None, credentials: dict[str, Any] | Non
         return normalise_username(str(given or ""))
     except ValidationError:
         return str(given or "").strip().lower()[:MAX_LENGTH]
+
+
+def note_login(sender: type[User], user: User, **kwargs: Any) -> None:
+    """Keep when somebody signed in; no change of their card, so not through `save()`."""
+    user.last_login = timezone.now()
+    User.objects.filter(pk=user.pk).update(last_login=user.last_login)

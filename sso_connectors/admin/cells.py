@@ -6,10 +6,12 @@ from django.templatetags.static import static
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ..certificates import SigningCertificate
-from ..models import Connector, State
+from ..models import Connector, State, Token
+from ..protocols.oauth2.tokens import needs_reconnect
 
 _HEAD, _TAIL = 18, 8
 
@@ -44,6 +46,18 @@ def state_pills(connector: Connector) -> SafeString:
     if connector.is_expiring:
         pills.append((pill("expiring", _("expiring")),))
     return format_html_join(" ", "{}", pills)
+
+
+def token_pill(token: Token | None, connector: Connector) -> SafeString:
+    """How the tokens of one link stand."""
+    if token is None:
+        return pill("disabled", _("none yet"))
+    if needs_reconnect(token, connector):
+        return pill("expiring", _("reconnect needed"))
+    if token.expires_at is None or token.refresh_token is not None:
+        return pill("passed", _("ok"))
+    until = date_format(localtime(token.expires_at), "SHORT_DATETIME_FORMAT")
+    return pill("passed", _("ok until %(time)s") % {"time": until})
 
 
 def certificate_list(items: Iterable[SigningCertificate]) -> SafeString:

@@ -1,15 +1,34 @@
-"""The connector form: fields by type, drafts, and what people paste."""
+"""The connector form: fields by type and by authentication method, drafts, and what people paste."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from ..certificates import PRIVATE_KEY, load_certificates
-from ..models import SAML_REQUIRED, Connector, ConnectorType
+from ..encryption import Secret
+from ..models import (
+    OAUTH2_REQUIRED,
+    SAML_REQUIRED,
+    Connector,
+    ConnectorType,
+    sealed_client_secret,
+)
+from ..providers import PROVIDERS
+from .oauth2_fields import (
+    about_secret,
+    methods_that_ask_again,
+    option_field,
+    options_by_field,
+    vendors_words,
+)
 
-_SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute", "force_authn")
+_NEEDED = _("This is needed before the connector can be enabled.")
+_SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute")
 
 
 class ConnectorForm(forms.ModelForm[Connector]):
@@ -17,6 +36,17 @@ class ConnectorForm(forms.ModelForm[Connector]):
         label=_("Use this certificate although its dates say otherwise"),
         required=False,
         widget=forms.HiddenInput,
+    )
+    # Not the model's own, which holds no plain text; what is stored never comes back to the page.
+    client_secret = forms.CharField(
+        label=_("Client secret"),
+        help_text=_("From the same app. Kept encrypted, and never shown again."),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(
+            # With "off", password managers fill in the administrator's own password.
+            attrs={"class": "vTextField", "autocomplete": "new-password"}
+        ),
     )
 
     class Meta:
@@ -31,8 +61,9 @@ class ConnectorForm(forms.ModelForm[Connector]):
             "certificates",
             "binding",
             "username_attribute",
-            "force_authn",
             "authentication_method",
+            "client_id",
+            "force_authn",
             "contact",
             "staff_may_sign_in",
             "enabled",
@@ -45,30 +76,158 @@ class ConnectorForm(forms.ModelForm[Connector]):
             "endpoint": forms.TextInput(
                 attrs={"class": "vTextField", "spellcheck": "false", "inputmode": "url"}
             ),
+            "client_id": forms.TextInput(
+                attrs={"class": "vTextField", "spellcheck": "false", "autocomplete": "off"}
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # "_draft" is the second button: keep what there is, switched off, until the rest is known.
         self.is_draft = "_draft" in (self.data or {})
-        for name in (*SAML_REQUIRED, "authentication_method"):
+        # Who may not change what a connector trusts has none of these.
+        self._options = options_by_field() if "client_id" in self.fields else {}
+        self._unshown: set[str] = set()
+        self.has_parted_with_secret = False
+        for name in (*SAML_REQUIRED, *OAUTH2_REQUIRED):
             if name in self.fields:
                 # Needed to be enabled, not to be saved: an asterisk without `required`.
                 self.fields[name].widget.attrs["data-needed"] = "true"
+                self.fields[name].error_messages["required"] = _NEEDED
+        if self._options:
+            self._add_oauth2()
+
+    def _add_oauth2(self) -> None:
+        for name, (method, option) in self._options.items():
+            self.fields[name] = option_field(method, option)
+            if method == self.instance.authentication_method:
+                self.initial[name] = self.instance.options.get(option.name, "")
+        for name in ("client_id", "client_secret"):
+            field = self.fields[name]
+            field.help_text = format_html("{}{}", field.help_text, vendors_words(name))
+        stored = about_secret(self.instance.client_secret)
+        if stored:
+            field = self.fields["client_secret"]
+            field.help_text = format_html(
+                "<strong>{} {}</strong> {}",
+                stored,
+                _("Leave empty to keep it."),
+                field.help_text,
+            )
+        able = methods_that_ask_again()
+        field = self.fields["force_authn"]
+        field.widget.attrs["data-methods"] = " ".join(able)
+        field.help_text = format_html(
+            '{} <span class="without-js">{}</span>',
+            field.help_text,
+            _("Of the OAUTH 2 methods, only: %(methods)s.")
+            % {"methods": ", ".join(str(PROVIDERS[method].label) for method in able)},
+        )
+
+    # --- what is shown ---------------------------------------------------------------------------
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Without what the chosen type and method don't show, or the history would tell untruths."""
+        return [name for name in super().changed_data if name not in self._unshown]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.is_draft:
             cleaned["enabled"] = False
-        # What the chosen type doesn't show is neither validated nor changed.
-        other: tuple[str, ...] = ("authentication_method",)
-        if cleaned.get("type") == ConnectorType.OAUTH2:
-            other = _SAML_FIELDS
-        for name in other:
+        method = cleaned.get("authentication_method", self.instance.authentication_method)
+        is_oauth2 = cleaned.get("type", self.instance.type) == ConnectorType.OAUTH2
+        # What isn't shown is neither validated nor changed.
+        for name in _SAML_FIELDS if is_oauth2 else OAUTH2_REQUIRED:
+            self._overlook(name)
             if name in self.fields:
-                self.errors.pop(name, None)
                 cleaned[name] = getattr(self.instance, name)
+        for name, (its_method, _option) in self._options.items():
+            if not is_oauth2 or its_method != method:
+                self._overlook(name)
+        if is_oauth2 and self._options:
+            self._take_client(cleaned, method)
         return cleaned
+
+    def _overlook(self, name: str) -> None:
+        self._unshown.add(name)
+        self.errors.pop(name, None)
+
+    # --- the client ------------------------------------------------------------------------------
+
+    @sensitive_variables()
+    def clean_client_secret(self) -> Secret | None:
+        typed = self.cleaned_data.pop("client_secret")
+        return sealed_client_secret(typed) if typed else None
+
+    def _take_client(self, cleaned: dict[str, Any], method: str) -> None:
+        """Put options and secret on the connector, which the admin doesn't do."""
+        connector = self.instance
+        before = _trusted(connector.authentication_method, connector.options)
+        if method in PROVIDERS:
+            try:
+                connector.options = PROVIDERS[method].clean_options(
+                    {
+                        option.name: cleaned[name]
+                        for name, (its_method, option) in self._options.items()
+                        if its_method == method and name in cleaned
+                    }
+                )
+            except ValidationError as error:
+                self.add_error("authentication_method", error)
+        elif "authentication_method" not in self.errors:
+            connector.options = {}
+        typed = cleaned.get("client_secret")
+        if typed:
+            connector.client_secret = typed
+        elif connector.client_secret and before != _trusted(method, connector.options):
+            self._part_with_secret(method)
+
+    def _part_with_secret(self, method: str) -> None:
+        """Whoever may change the provider could otherwise have the stored secret sent to their own."""
+        about_provider = {
+            name for name, (its_method, _option) in self._options.items() if its_method == method
+        }
+        if self.is_draft:
+            self.instance.client_secret = None
+            self.has_parted_with_secret = True
+        elif not self.errors.keys() & {"authentication_method", "client_secret", *about_provider}:
+            self.add_error(
+                "client_secret",
+                ValidationError(
+                    _(
+                        "The stored secret was given before the provider was this one, and is told "
+                        "to no other. "
+                        "Type the one of this provider."
+                    ),
+                    code="other_provider",
+                ),
+            )
+
+    # --- errors ----------------------------------------------------------------------------------
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Also put what the model says of `options` on the fields that they have here."""
+        by_field = getattr(error, "error_dict", {}) if field is None else {}
+        for name, found in list(by_field.items()):
+            if name in self.errors and all(each.code == "required" for each in found):
+                del by_field[name]  # something was there, and was refused
+            elif name not in self.fields and name != NON_FIELD_ERRORS:
+                del by_field[name]
+                places = self._missing_options() if name == "options" else []
+                for place in places or [None]:
+                    if place not in self.errors:
+                        super().add_error(place, found)
+        super().add_error(field, error)
+
+    def _missing_options(self) -> list[str | None]:
+        return [
+            name
+            for name, (method, option) in self._options.items()
+            if method == self.instance.authentication_method
+            and option.required
+            and not self.instance.options.get(option.name)
+        ]
 
     def _post_clean(self) -> None:
         before = self.instance.certificates
@@ -107,3 +266,11 @@ class ConnectorForm(forms.ModelForm[Connector]):
                 },
             ),
         )
+
+
+def _trusted(method: str, options: dict[str, Any]) -> tuple[str, str]:
+    """Who would be told the client secret."""
+    provider = PROVIDERS.get(method)
+    if provider is None or provider.missing_options(options):
+        return method, ""
+    return method, provider.issuer_of(options)

@@ -15,8 +15,8 @@ from users.admin import UserAdmin
 from users.models import User
 
 from ..backends import BACKEND
-from ..models import Link
-from .cells import state_pills
+from ..models import ConnectorType, Link
+from .cells import state_pills, token_pill
 from .deletion import CountedDeletion
 
 
@@ -28,15 +28,22 @@ class LinkInline(admin.TabularInline[Link, User]):
     verbose_name = _("SSO connector")
     verbose_name_plural = _("SSO connectors")
     autocomplete_fields = ("connector",)
-    fields = ("connector", "state", "last_sign_in_at", "subject")
-    readonly_fields = ("state", "last_sign_in_at", "subject")
+    fields = ("connector", "state", "tokens", "last_sign_in_at", "subject")
+    readonly_fields = ("state", "tokens", "last_sign_in_at", "subject")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("connector", "user")
+        return super().get_queryset(request).select_related("connector", "user", "token")
 
     @admin.display(description=_("state"))
     def state(self, link: Link) -> str:
         return state_pills(link.connector) if link.connector_id else "–"
+
+    @admin.display(description=_("tokens"))
+    def tokens(self, link: Link) -> str:
+        """Whether the product can act for the user at the provider; the tokens themselves never show."""
+        if not link.connector_id or link.connector.type != ConnectorType.OAUTH2:
+            return "–"
+        return token_pill(getattr(link, "token", None), link.connector)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # A link is added or deleted. One that changed its connector would take the remembered

@@ -70,6 +70,10 @@ class Protocol(ABC):
         Raises BadMessage when it is one by its shape but can't be read.
         """
 
+    def can_ask_again(self, connector: Connector) -> bool:
+        """Whether the identity provider can be made to ask for the password again, and proves it."""
+        return True
+
     def arrival(self, request: HttpRequest) -> Arrival | None:
         """Return the message that a GET brought, with the browser's cookie; None when there is none."""
         return None

@@ -10,14 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, Literal
+from urllib.parse import quote_plus
 
 import requests
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from requests.auth import AuthBase, HTTPBasicAuth
 from social_core.backends.oauth import BaseOAuth2
-from social_core.exceptions import AuthProviderError, ErrorStage
-from social_core.utils import http_error
+from social_core.exceptions import (
+    AuthProviderError,
+    AuthResponseError,
+    AuthSessionError,
+    ErrorStage,
+)
+from social_core.utils import http_error, url_add_parameters
 
 from .. import addresses, outbound
 from ..attempts import Checks
@@ -27,6 +34,8 @@ from .strategy import ClientStrategy
 Text = str | Promise
 # A token that ends sooner than the clock can be trusted to tell is taken as it comes.
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
+# What we send that nobody may read: a provider may repeat it in its error's description.
+_SECRET_FIELDS: Final = ("client_secret", "code", "code_verifier", "refresh_token", "token")
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ class Provider(BaseOAuth2[Any]):
 
     # Whether it asks for the password again where a connector wants that, and proves that it did.
     can_ask_again: ClassVar[bool] = False
+    # Whether it takes back access tokens only; elsewhere the refresh token takes them along (RFC 7009 section 2.1).
+    revokes_access_token: ClassVar[bool] = False
 
     REDIRECT_STATE = False  # it would change the redirect URI, which vendors compare to the letter
     STATE_PARAMETER = True
@@ -105,6 +116,7 @@ class Provider(BaseOAuth2[Any]):
         self.state = state
         self.begun_at = begun_at
         self.person: Mapping[str, Any] = {}
+        self._sent: set[str] = {client.client_secret}
         super().__init__(
             ClientStrategy(self.memory, dict(received or {})), redirect_uri=addresses.reply_url()
         )
@@ -192,16 +204,61 @@ class Provider(BaseOAuth2[Any]):
         """What calls of the vendor's API need beside the token."""
         return {}
 
+    def revoke(self, grant: Grant) -> bool | None:
+        """End the grant at the provider; None where it offers no way to."""
+        by_access_token = self.revokes_access_token or not grant.refresh_token
+        token = grant.access_token if by_access_token else grant.refresh_token
+        ended: bool | None = self.revoke_token(token, "")  # type: ignore[no-untyped-call]
+        return ended
+
     # --- what social-core asks ------------------------------------------------------------------
 
     def get_key_and_secret(self) -> tuple[str, str]:
         return self.client.client_id, self.client.client_secret
 
-    def state_token(self) -> str:
+    def get_or_create_state(self) -> str:
+        self.memory[self.transaction_key(self.state)] = {"state": self.state}
         return self.state
+
+    def validate_state(self) -> str:
+        """The claim of the pending login has decided on state, browser, time and replay.
+
+        social-core would ask again by the clock, and two servers' clocks differ.
+        """
+        transaction = self.memory.get(self.transaction_key(self.state))
+        if not self.state or self.data.get("state") != self.state or transaction is None:
+            raise AuthSessionError(self, code="state_mismatch", stage="callback")
+        self._oauth2_transaction = transaction
+        return self.state
+
+    def auth_url(self) -> str:
+        """As social-core's, which leaves the query undecoded and so lets a client ID add parameters."""
+        state = self.get_or_create_state()
+        params = self.auth_params(state)
+        params.update(self.get_scope_argument())  # type: ignore[no-untyped-call]
+        params.update(self.auth_extra_arguments())
+        return url_add_parameters(self.authorization_url(), params)
+
+    def auth_complete_credentials(self) -> tuple[str, str] | None:
+        return self._basic_credentials() if self.use_basic_auth() else None
+
+    def refresh_token_params(self, token: str, *args: Any, **kwargs: Any) -> dict[str, str]:
+        params: dict[str, str] = super().refresh_token_params(token, *args, **kwargs)
+        if self.use_basic_auth():  # a client authenticates in one way only (RFC 6749 section 2.3)
+            del params["client_id"], params["client_secret"]
+        return params
+
+    def refresh_token_auth(self) -> AuthBase | None:
+        return HTTPBasicAuth(*self._basic_credentials()) if self.use_basic_auth() else None
+
+    def _basic_credentials(self) -> tuple[str, str]:
+        """Encoded before they are put together (RFC 6749 section 2.3.1): a secret may have any characters."""
+        key, secret = self.get_key_and_secret()
+        return quote_plus(key), quote_plus(secret)
 
     def do_auth(self, access_token: str, *args: Any, **kwargs: Any) -> Any:
         """In place of a pipeline, which would create and associate users: look who it is."""
+        self._sent.add(access_token)
         self.person = self.user_data(access_token, *args, **kwargs) or {}
         return kwargs["response"]
 
@@ -219,6 +276,8 @@ class Provider(BaseOAuth2[Any]):
         stage: ErrorStage = "user_info",
     ) -> requests.Response:
         """Every request of social-core's comes this way, and goes through the guarded client."""
+        for sent in (data or {}, params or {}, json or {}):
+            self._sent |= {str(sent[name]) for name in _SECRET_FIELDS if sent.get(name)}
         try:
             response = outbound.request(
                 method, url, params=params, data=data, json=json, headers=headers, auth=auth
@@ -228,10 +287,24 @@ class Provider(BaseOAuth2[Any]):
                 self, str(error), code="connection_failed", stage=stage
             ) from error
         try:
+            response.json()
+        except RecursionError as error:
+            raise AuthResponseError(
+                self, "It is nested too deeply.", code="malformed_response", stage=stage
+            ) from error
+        except ValueError:
+            pass  # whoever wants JSON will say that it is none
+        try:
             response.raise_for_status()
         except requests.HTTPError as error:
             raise http_error(self, error, stage=stage) from error
         return response
+
+    def without_secrets(self, text: str) -> str:
+        """A text of the provider's, less whatever it repeats of what we sent."""
+        for secret in sorted(self._sent - {""}, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return text
 
 
 def _clean(option: Option, value: object) -> str | bool:

@@ -9,10 +9,14 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from django.core.cache import cache
 from redis.exceptions import RedisError
+from social_core.exceptions import SocialAuthBaseException
+
+from ..errors import LoginError
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +24,10 @@ FRESH: Final = 60 * 60
 KEPT: Final = 24 * 60 * 60
 # An unknown kid makes us look again; somebody who sends made-up ones must not make us hammer a provider.
 BETWEEN_LOOKS: Final = 30
+# Longer than a request can take.
 _FETCHING: Final = 15
 _PATIENCE: Final = 5.0
+_SKEW: Final = 120
 
 Document = dict[str, Any]
 Fetch = Callable[[str], Document]
@@ -35,13 +41,15 @@ def document(url: str, fetch: Fetch) -> Document:
     kept = _kept(url)
     if kept is not None and kept[0] > time.time() - FRESH:
         return kept[1]
-    if not _take_turn(url, seconds=_FETCHING):
-        if kept is not None:
-            return kept[1]
-        waited = _wait(url)
-        if waited is not None:
-            return waited
-    return _fetch(url, fetch, kept)
+    if kept is not None:
+        return _fetch(url, fetch, kept) if _take_turn(url, seconds=_FETCHING) else kept[1]
+    if not _take_turn(url, seconds=_FETCHING) and (found := _wait(url)) is not None:
+        return found
+    try:
+        return _fetch(url, fetch, kept)
+    except (SocialAuthBaseException, LoginError):
+        _leave_turn(url)  # or whoever tries again would wait for nobody
+        raise
 
 
 def fetch_again(url: str, fetch: Fetch) -> Document:
@@ -57,7 +65,7 @@ def fetch_again(url: str, fetch: Fetch) -> Document:
 def _fetch(url: str, fetch: Fetch, kept: tuple[float, Document] | None) -> Document:
     try:
         found = fetch(url)
-    except Exception:
+    except (SocialAuthBaseException, LoginError):
         if kept is None:
             raise
         logger.warning("A provider's document could not be fetched; the one kept is used.")
@@ -77,8 +85,8 @@ def _kept(url: str) -> tuple[float, Document] | None:
     if text is None:
         return None
     fetched_at, found = json.loads(text)
-    # A clock that jumped back would keep it for ever.
-    return (fetched_at, found) if fetched_at <= time.time() else None
+    # After a clock has jumped back it would stay fresh for too long; servers' clocks differ a little.
+    return (fetched_at, found) if fetched_at <= time.time() + _SKEW else None
 
 
 def _take_turn(url: str, *, seconds: int) -> bool:
@@ -88,14 +96,21 @@ def _take_turn(url: str, *, seconds: int) -> bool:
         return True
 
 
+def _leave_turn(url: str) -> None:
+    with suppress(RedisError, OSError):
+        cache.delete(f"{_key(url)}:turn")
+
+
 def _wait(url: str) -> Document | None:
-    """Another login is fetching it for the first time."""
+    """Another login is fetching it for the first time. None when it is our turn, or patience is out."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         time.sleep(0.05)
         kept = _kept(url)
         if kept is not None:
             return kept[1]
+        if _take_turn(url, seconds=_FETCHING):
+            return None
     return None
 
 
@@ -111,4 +126,4 @@ def _wait_for_newer(url: str, kept: tuple[float, Document]) -> Document:
 
 
 def _key(url: str) -> str:
-    return f"sso:document:{hashlib.sha256(url.encode()).hexdigest()}"
+    return f"sso:document:{hashlib.sha256(url.encode(errors='replace')).hexdigest()}"

@@ -1,17 +1,19 @@
 """OpenID Connect (Core 1.0, Discovery 1.0): what all OpenID providers share, and the generic one."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from social_core.backends.open_id_connect import OpenIdConnectAuth
-from social_core.exceptions import AuthResponseError
+from social_core.exceptions import AuthResponseError, AuthSessionError
 
 from .. import outbound
 from ..errors import ResponseRefused
 from . import documents, id_token
 from .base import Claims, Option, Provider
+
+_OF_THE_ADDRESS: Final = frozenset({"email", "email_verified"})
 
 
 class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
@@ -19,6 +21,10 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
 
     can_ask_again = True
     DEFAULT_USE_PKCE = True
+    # Whether its ID tokens repeat the nonce of the request (Core 1.0 section 3.1.3.7, step 11).
+    repeats_nonce: ClassVar[bool] = True
+
+    _configuration: dict[str, Any] | None = None
 
     # --- the request ------------------------------------------------------------------------------
 
@@ -39,7 +45,11 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
         return self.client.issuer.rstrip("/")
 
     def oidc_config(self) -> dict[str, Any]:
-        return documents.document(self.oidc_config_url(), self._fetch_configuration)
+        if self._configuration is None:  # one look is enough for one step of one login
+            self._configuration = documents.document(
+                self.oidc_config_url(), self._fetch_configuration
+            )
+        return self._configuration
 
     def _fetch_configuration(self, url: str) -> dict[str, Any]:
         found = self.get_json(url, stage="begin")
@@ -56,10 +66,14 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
                 f"the connector trusts {self.client.issuer}."
             )
 
-    def get_jwks_keys(self) -> list[dict[str, Any]]:
-        return self._keys(False)
+    def use_basic_auth(self) -> bool:
+        if self.TOKEN_ENDPOINT_AUTH_METHOD:
+            return self.TOKEN_ENDPOINT_AUTH_METHOD != "client_secret_post"  # noqa: S105 - a name
+        methods = self.oidc_config().get("token_endpoint_auth_methods_supported")
+        # Basic is what a provider takes that says nothing (Discovery 1.0 section 3).
+        return not isinstance(methods, list) or not methods or "client_secret_basic" in methods
 
-    def _keys(self, again: bool) -> list[dict[str, Any]]:
+    def keys(self, again: bool) -> list[dict[str, Any]]:
         look = documents.fetch_again if again else documents.document
         keys: list[dict[str, Any]] = look(self.jwks_uri(), self._fetch_keys)["keys"]
         return keys
@@ -77,16 +91,20 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
 
     def validate_and_return_id_token(self, token: str, access_token: str) -> dict[str, Any]:
         transaction = self._oauth2_transaction or {}
+        nonce = transaction.get("oidc_nonce")
+        if not nonce:  # a token without one would be as good as any
+            raise AuthSessionError(self, code="session_context_missing", stage="token_validation")
         return id_token.validated(
             token,
             id_token.Expected(
                 issuer=self.id_token_issuer(),
                 client_id=self.client.client_id,
-                nonce=str(transaction.get("oidc_nonce")),
+                nonce=nonce,
                 access_token=access_token,
                 asked_again_at=self.begun_at if self.client.ask_again else None,
+                nonce_required=self.repeats_nonce,
             ),
-            keys=self._keys,
+            keys=self.keys,
             checks=self.checks,
         )
 
@@ -107,7 +125,9 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
             raise ResponseRefused(
                 "The userinfo endpoint doesn't answer for the person who signed in."
             )
-        return {**found, **claims}
+        # An address and what is said of it belong together, whichever document they are from.
+        signed = {name: claims[name] for name in claims.keys() - _OF_THE_ADDRESS}
+        return {**found, **signed}
 
     def identify(self, person: Mapping[str, Any]) -> Claims:
         return Claims(username=self.vouched_email(person), subject=str(person["sub"]))
@@ -115,7 +135,13 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
     def vouched_email(self, person: Mapping[str, Any]) -> str:
         """The e-mail address if the provider says that it is verified; anybody can claim another."""
         email, verified = person.get("email"), person.get("email_verified")
-        passed = isinstance(email, str) and bool(email) and self.is_vouched(verified)
+        # With blanks around it, which `normalise_username` forgives people, it is another address.
+        passed = (
+            isinstance(email, str)
+            and bool(email)
+            and email == email.strip()
+            and self.is_vouched(verified)
+        )
         self.checks.record(
             "e-mail address",
             passed,
@@ -126,6 +152,25 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
 
     def is_vouched(self, verified: object) -> bool:
         return verified is True
+
+    # --- the tokens afterwards ----------------------------------------------------------------------
+
+    def revoke_token(self, token: str, uid: str) -> bool | None:
+        """End `token` at the provider (RFC 7009); None where it offers no way to."""
+        address = self.oidc_config().get("revocation_endpoint")
+        if not isinstance(address, str):
+            return None
+        client_id, client_secret = self.get_key_and_secret()
+        credentials = {"client_id": client_id, "client_secret": client_secret}
+        # In the body: social-core's own way would write the token into the address, too.
+        self.request(
+            address,
+            method="POST",
+            data={"token": token} | ({} if self.use_basic_auth() else credentials),
+            auth=self.auth_complete_credentials(),
+            stage="disconnect",
+        )
+        return True
 
 
 def server_url(text: str) -> str:

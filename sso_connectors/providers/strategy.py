@@ -1,31 +1,17 @@
-"""social-core's strategy and storage, with nothing behind them but one pending login."""
+"""social-core's strategy, with nothing behind it but one pending login."""
 
 from typing import Any
 
 from social_django.strategy import DjangoStrategy
 
 
-class Nonces:
-    """Where social-core asks whether a state was used: the claim of the pending login has decided."""
-
-    @staticmethod
-    def use(server_url: str, timestamp: int, salt: str) -> bool:
-        return True
-
-    @staticmethod
-    def consume(server_url: str, timestamp: int, salt: str) -> bool:
-        return True
-
-
-class Storage:
-    nonce = Nonces
-
-
 class ClientStrategy(DjangoStrategy):
     """Settings are the provider's own constants, never the project's; a session is a plain dict."""
 
     def __init__(self, memory: dict[str, Any], received: dict[str, Any]) -> None:
-        super().__init__(Storage)
+        super().__init__(
+            None
+        )  # without storage, which could only be asked about other people's logins
         self._memory = memory
         self._received = received
 

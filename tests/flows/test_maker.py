@@ -3,6 +3,7 @@
 Each screen is left as a picture in var/pictures/, to be looked at.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.attempts import Attempt
+from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider
@@ -150,6 +152,78 @@ def test_form_shows_the_fields_of_the_type(administrator: Page, site: str) -> No
     picture(page, "connector-oauth2")
 
 
+def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
+    """Each method has its own fields and words, and what is typed under another is never sent."""
+    page = administrator
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{site}{LIST}add/")
+    page.get_by_label("Name", exact=False).first.fill("Acme")
+    page.get_by_label("Type").select_option("oauth2")
+    tenant, issuer = page.get_by_label("Tenant"), page.get_by_label("Issuer:", exact=True)
+    again = page.get_by_label("ask for the password again")
+    for hidden in (tenant, issuer, again, page.get_by_label("Identity (Entity ID)")):
+        expect(hidden).to_be_hidden()
+    expect(page.get_by_text("Reply URL (ACS)")).to_be_hidden()
+
+    page.get_by_label("Authentication method").select_option("entra")
+    expect(tenant).to_be_visible()
+    expect(issuer).to_be_hidden()
+    expect(page.get_by_text("Application (client) ID")).to_be_visible()
+    register = page.get_by_role("link", name="App registrations")
+    expect(register).to_have_attribute("href", "https://entra.microsoft.com/")
+    expect(register).to_have_attribute("rel", "noreferrer noopener")
+    tenant.fill("common")
+
+    page.get_by_label("Authentication method").select_option("google")
+    expect(again).to_be_hidden()
+    page.get_by_label("Authentication method").select_option("oidc")
+    expect(tenant).to_be_hidden()
+    expect(register).to_be_hidden()
+    expect(page.get_by_text("Application (client) ID")).to_be_hidden()
+    again.check()
+    page.get_by_label("Client ID").fill("acme-client")
+    page.get_by_label("Client secret").fill("canary-of-the-client")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("This is needed before the connector can be enabled.")).to_have_count(1)
+    expect(page.locator(".field-option_oidc_issuer .errorlist")).to_be_visible()
+    expect(page.get_by_label("Client secret")).to_have_value("")
+    issuer.fill("https://login.acme.example")
+    page.get_by_label("Client secret").fill("canary-of-the-client")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".pill-ready")).to_be_visible()
+    expect(page.get_by_role("row", name="Acme")).to_contain_text("generic OpenID Connect")
+
+    page.locator("#result_list").get_by_role("link", name="Acme").click()
+    expect(
+        page.get_by_text(re.compile(r"Set on \d+ \w+ \d{4}\. Leave empty to keep it\."))
+    ).to_be_visible()
+    expect(issuer).to_have_value("https://login.acme.example")
+    expect(again).to_be_checked()
+    page.locator(".field-redirect_uri").get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("The redirect URI is in the clipboard.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{site}/api/sso/login/callback"
+    page.get_by_role("button", name="Save", exact=True).click()
+    connector = Connector.objects.get()
+    assert connector.client_secret
+    assert connector.client_secret.reveal() == "canary-of-the-client"
+    assert connector.options == {"issuer": "https://login.acme.example"}
+    assert connector.force_authn
+
+    # Under another method: a tick that can't be seen isn't sent, and the secret stays with the former.
+    page.goto(f"{site}{LIST}{connector.pk}/change/")
+    page.get_by_label("Authentication method").select_option("google")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errorlist")).to_have_count(1)
+    expect(page.locator(".field-client_secret .errorlist")).to_contain_text("is told to no other")
+    page.get_by_label("Client secret").fill("canary-of-google")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".pill-ready")).to_be_visible()
+    connector.refresh_from_db()
+    assert (connector.authentication_method, connector.options) == ("google", {})
+    assert not connector.force_authn
+
+
 def test_action_on_selected_rows(
     administrator: Page, site: str, make_connector: ConnectorMaker
 ) -> None:
@@ -211,6 +285,17 @@ def many(make_connector: ConnectorMaker) -> None:
     Connector.objects.create(
         name="Foxtrot", reference="foxtrot", type="oauth2", authentication_method="salesforce"
     )
+    Connector.objects.create(
+        name="Golf", reference="golf", type="oauth2", authentication_method="entra"
+    )
+    make_connector(
+        "hotel",
+        type="oauth2",
+        authentication_method="oidc",
+        client_id="0oa1b2c3d4e5f6g7h8i9.apps.login.hotel.example",
+        client_secret=Secret.seal("canary-of-the-hotel"),
+        options={"issuer": "https://login.hotel.example/oauth2/default", "trust_email": True},
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -231,8 +316,10 @@ def test_screens_fit(
     paths = {
         "overview": "/maker/",
         "connectors": LIST,
-        "connector": f"{LIST}{Connector.objects.latest('pk').pk - 5}/change/",
+        "connector": f"{LIST}{Connector.objects.get(name='Acme GmbH').pk}/change/",
         "connector-add": f"{LIST}add/",
+        "connector-oidc": f"{LIST}{Connector.objects.get(reference='hotel').pk}/change/",
+        "connector-entra": f"{LIST}{Connector.objects.get(reference='golf').pk}/change/",
         "users": "/maker/users/user/",
         "attempts": "/maker/sso_connectors/attempt/",
         "password": "/maker/password_change/",
@@ -264,4 +351,26 @@ def test_works_without_javascript(
     page.get_by_role("button", name="Save", exact=True).click()
     connector.refresh_from_db()
     assert connector.endpoint == "https://other.example/sso"
+
+    page.goto(f"{site}{LIST}add/")
+    page.get_by_label("Name:").fill("Hub")
+    page.get_by_label("Reference").fill("hub")
+    page.get_by_label("Type").select_option("oauth2")
+    page.get_by_label("Authentication method").select_option("google")
+    page.get_by_label("Client ID").fill("hub-client")
+    page.get_by_label("Client secret").fill("canary-of-the-hub")
+    page.get_by_label("Hosted domain").fill("no domain")
+    page.get_by_label("Tenant").fill("no tenant, and not Google's business")
+    page.get_by_label("ask for the password again").check()
+    picture(page, "connector-without-javascript")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".field-force_authn .errorlist")).to_contain_text("Google can't be made")
+    expect(page.locator(".field-option_google_hosted_domain .errorlist")).to_be_visible()
+    expect(page.locator(".errorlist")).to_have_count(2)
+    page.get_by_label("ask for the password again").uncheck()
+    page.get_by_label("Hosted domain").fill("Acme.example")
+    page.get_by_label("Client secret").fill("canary-of-the-hub")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".pill-ready")).to_have_count(2)
+    assert Connector.objects.get(reference="hub").options == {"hosted_domain": "acme.example"}
     context.close()

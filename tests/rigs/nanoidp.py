@@ -1,9 +1,14 @@
-"""nanoidp, a small identity provider from PyPI, as the other side of a SAML sign-in.
+"""nanoidp, a small identity provider from PyPI, as the other side of a SAML or OpenID Connect sign-in.
 
 What it can't do, so that nobody looks for a fault of ours: its NameID is always the e-mail address
 with the format *unspecified*, whatever was asked; it signs the assertion only, with RSA-SHA256, and puts
 the Signature last in it, where the schema wants it after the Issuer; it ignores ForceAuthn; it has
 no single logout. For all that there is `tests.rigs.simplesamlphp`.
+
+As an OpenID provider its issuer is its address. It signs by RS256 alone, calls every e-mail address
+verified, asks for the password each time and for consent never, names itself in no answer, since its
+issuer is plain http, and doesn't decode the client secret in an Authorization header, which therefore
+must have plain characters. For all that there is `tests.rigs.oidc_provider`.
 
     python -m tests.rigs.nanoidp --port 9400
 """
@@ -13,6 +18,7 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.rigs.process import (
@@ -25,6 +31,15 @@ from tests.rigs.process import (
     free_port,
     run_in_foreground,
 )
+
+
+@dataclass(frozen=True)
+class Client:
+    """What signs people in at its OpenID Connect side."""
+
+    client_id: str
+    client_secret: str
+    redirect_uri: str
 
 
 def available() -> str | None:
@@ -42,10 +57,11 @@ def start(
     users: Sequence[PracticeUser] = PRACTICE_USERS,
     host: str = "127.0.0.1",
     port: int | None = None,
+    client: Client | None = None,
 ) -> IdentityProvider:
     """Start nanoidp and return when it answers; without `port`, on a free one.
 
-    Its keys are made in `folder` at the first start and used again by every later one. Raises
+    `client` may use its OpenID Connect side. Its keys are made in `folder` at the first start and used again by every later one. Raises
     ServerFailedError.
     """
     port = port or free_port(host)
@@ -53,11 +69,12 @@ def start(
     folder = folder.resolve()
     (folder / "keys").mkdir(parents=True, exist_ok=True)
     # nanoidp's files are YAML, and JSON is YAML.
+    clients = [_registered(client)] if client else []
     settings = {
         "config_version": 1,
         "server": {"host": host, "port": port},
         "session": {"secret_key": secrets.token_hex(32)},
-        "oauth": {"issuer": base_url, "audience": sp_entity_id, "clients": []},
+        "oauth": {"issuer": base_url, "audience": sp_entity_id, "clients": clients},
         "jwt": {"keys_dir": str(folder / "keys")},
         "saml": {"default_acs_url": acs_url, "sign_responses": True},
     }
@@ -78,6 +95,14 @@ def start(
         users=tuple(users),
         process=process,
     )
+
+
+def _registered(client: Client) -> dict[str, object]:
+    return {
+        "client_id": client.client_id,
+        "client_secret": client.client_secret,
+        "redirect_uris": [client.redirect_uri],
+    }
 
 
 def main() -> int:

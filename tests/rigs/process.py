@@ -163,6 +163,7 @@ class PracticeUser:
     login: str
     password: str
     email: str
+    email_verified: bool = True
 
 
 PRACTICE_USERS = tuple(
@@ -171,19 +172,15 @@ PRACTICE_USERS = tuple(
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentityProvider:
-    """A running practice identity provider; as a context manager it is stopped at the end."""
+class PracticeProvider:
+    """A running identity provider; as a context manager it is stopped at the end."""
 
-    base_url: str
-    entity_id: str
-    sso_url: str
-    """Where the browser is sent (HTTP-Redirect)."""
-    sso_post_url: str | None
-    """The same for HTTP-POST, where that is offered."""
-    certificate_pem: str
-    """The certificate of the key that it signs with."""
     users: tuple[PracticeUser, ...]
     process: ServerProcess
+
+    def facts(self) -> dict[str, str]:
+        """What a connector to it needs to know, by name."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """End it; its folder stays, so that the next start has the same keys."""
@@ -199,6 +196,28 @@ class IdentityProvider:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityProvider(PracticeProvider):
+    """One that speaks SAML."""
+
+    base_url: str
+    entity_id: str
+    sso_url: str
+    """Where the browser is sent (HTTP-Redirect)."""
+    sso_post_url: str | None
+    """The same for HTTP-POST, where that is offered."""
+    certificate_pem: str
+    """The certificate of the key that it signs with."""
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "entity_id": self.entity_id,
+            "sso_url": self.sso_url,
+            "sso_post_url": str(self.sso_post_url),
+            "certificate_pem": self.certificate_pem,
+        }
 
 
 def command_line(description: str, *, port: int) -> argparse.ArgumentParser:
@@ -219,13 +238,18 @@ def command_line(description: str, *, port: int) -> argparse.ArgumentParser:
         action="append",
         dest="users",
         metavar="LOGIN:PASSWORD:EMAIL",
-        type=lambda text: PracticeUser(*text.split(":", 2)),
+        type=_user,
         help="may be given again (default: alice, bob and carol, password practice)",
     )
     return parser
 
 
-def run_in_foreground(start: Callable[[], IdentityProvider], missing: str | None) -> int:
+def _user(text: str) -> PracticeUser:
+    login, password, email = text.split(":", 2)
+    return PracticeUser(login, password, email)
+
+
+def run_in_foreground(start: Callable[[], PracticeProvider], missing: str | None) -> int:
     """Start an identity provider, tell its values, wait for Ctrl-C; return the exit status.
 
     `missing` is what the rig's `available()` said.
@@ -236,8 +260,8 @@ def run_in_foreground(start: Callable[[], IdentityProvider], missing: str | None
     interrupt_on_signals()
     try:
         with start() as provider:
-            for name in ("entity_id", "sso_url", "sso_post_url", "certificate_pem"):
-                say(f"{name}: {getattr(provider, name)}")
+            for name, value in provider.facts().items():
+                say(f"{name}: {value}")
             for user in provider.users:
                 say(f"user: {user.login} / {user.password} ({user.email})")
             say("Ctrl-C ends it.")

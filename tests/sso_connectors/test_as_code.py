@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
@@ -43,6 +45,9 @@ OAUTH2: dict[str, Any] = {
     "type": "oauth2",
     "enabled": False,
     "authentication_method": "hubspot",
+    "client_id": "hub-client",
+    "options": {"hub_id": "1234567"},
+    "force_authn": False,
     "contact": "it@acme.example",
     "staff_may_sign_in": True,
 }
@@ -53,6 +58,8 @@ ALICE: dict[str, Any] = {
     "connectors": ["acme", "hub"],
 }
 GOOD: dict[str, Any] = {"connectors": [SAML, OAUTH2], "users": [ALICE]}
+CANARY = "canary-of-the-hub-77c2"
+HUB: dict[str, Any] = {**OAUTH2, "enabled": True, "client_secret": "env:HUB_SECRET"}
 NOTHING = "Nothing to change."
 
 Apply = Callable[..., "Applied"]
@@ -73,7 +80,7 @@ def apply(tmp_path: Path) -> Apply:
         if isinstance(document, bytes):
             data = document
         elif isinstance(document, str):
-            data = document.encode()
+            data = document.encode(errors="surrogatepass")
         else:
             data = json.dumps(document).encode()
         file = tmp_path / "sso.json"
@@ -185,12 +192,21 @@ def test_round_trip_of_everything(
     for method in PROVIDERS:
         make_connector(f"o-{method}", type="oauth2", enabled=False, authentication_method=method)
     make_connector("o", type="oauth2", enabled=False)
+    make_connector(
+        "o+",
+        type="oauth2",
+        enabled=False,
+        authentication_method="oidc",
+        client_id="client",
+        options={"issuer": "https://login.acme.example", "trust_email": True},
+        force_authn=True,
+    )
     make_user("alice@münchen.example", one, draft)
     make_user("bob@acme.example", one, is_active=False)
     make_user("carol@acme.example", is_staff=True)
     User.objects.create_superuser("root@acme.example", "a passphrase for tests")
     before, document = stored(), export()
-    assert len(document["connectors"]) == 4 + len(PROVIDERS)
+    assert len(document["connectors"]) == 5 + len(PROVIDERS)
     assert apply(document).lines == [NOTHING]
     assert stored() == before
 
@@ -357,6 +373,161 @@ def test_dates_of_a_certificate_warn(apply: Apply) -> None:
     assert apply(document).warnings == []
 
 
+# --- OAUTH 2 ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> str:
+    """In the environment of the command, as HUB_SECRET."""
+    monkeypatch.setenv("HUB_SECRET", CANARY)
+    return CANARY
+
+
+def hub() -> Connector:
+    return Connector.objects.get(reference="hub")
+
+
+def with_hub(**changes: Any) -> dict[str, Any]:
+    return {"connectors": [{**HUB, **changes}]}
+
+
+def hub_secret() -> str:
+    kept = hub().client_secret
+    assert kept is not None
+    return kept.reveal()
+
+
+@pytest.mark.row(32)
+def test_secret_from_the_environment(
+    apply: Apply, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    printed = [apply(with_hub(), "--dry-run").lines, apply(with_hub()).lines]
+    assert printed[1] == ["connector hub: created"]
+    assert hub().state == "ready"
+    assert hub_secret() == secret
+    before = stored()
+    assert apply(with_hub()).lines == [NOTHING]
+    assert apply(with_hub(), "--dry-run").lines == [NOTHING]
+    assert stored() == before, "the same secret isn't sealed again"
+
+    plain = with_hub(client_secret=f"  {secret}-2\n")
+    assert apply(plain, "--dry-run").lines[0] == "connector hub: changed client_secret"
+    printed.append(apply(plain).lines)
+    assert printed[2] == ["connector hub: changed client_secret"]
+    assert apply(plain).lines == [NOTHING]
+    assert hub_secret() == f"{secret}-2"
+    assert secret not in str(printed) + caplog.text + json.dumps(export())
+
+
+def test_an_absent_secret_keeps_what_is_stored(apply: Apply, secret: str) -> None:
+    apply(with_hub())
+    before = hub().client_secret
+    document = export()
+    (entry,) = document["connectors"]
+    assert entry == {**OAUTH2, "enabled": True}, "no secret, all else"
+    assert apply(document).lines == [NOTHING]
+    assert apply({"connectors": [{"reference": "hub", "client_id": "new"}]}).lines == [
+        "connector hub: changed client_id"
+    ]
+    assert hub().client_secret == before
+
+
+def test_options_are_the_whole_object(apply: Apply, secret: str) -> None:
+    apply(with_hub())
+    assert apply(with_hub(options={"hub_id": " 1234567 "})).lines == [NOTHING]
+    assert apply(with_hub(options={})).lines == ["connector hub: changed options"]
+    assert hub().options == {}
+    assert apply(with_hub(options={"hub_id": ""})).lines == [NOTHING]
+
+
+@pytest.mark.row(33)
+def test_a_secret_that_nobody_can_read(apply: Apply, secret: str, settings: Any) -> None:
+    apply(with_hub())
+    lost = hub().client_secret
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    apply({"connectors": [{"reference": "hub", "name": "Renamed"}]})
+    assert hub().client_secret == lost, "it is kept"
+    assert apply(
+        {"connectors": [{"reference": "hub", "client_secret": "env:HUB_SECRET"}]}
+    ).lines == ["connector hub: changed client_secret"]
+    assert hub_secret() == secret
+
+
+@pytest.mark.row(33)
+def test_no_key_to_keep_a_secret_with(refuse: Refuse, secret: str, settings: Any) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = []
+    (problem,) = refuse(with_hub())
+    assert problem.startswith("connectors[0] (hub): client_secret: No secret can be kept")
+    assert "FIELD_ENCRYPTION_KEYS" in problem
+
+
+@pytest.mark.row(17)
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"client_secret": "env:NOT_SET"},
+            "client_secret: the environment variable NOT_SET is not",
+        ),
+        (
+            {"client_secret": "env:BLANK"},
+            "client_secret: the environment variable BLANK is not set",
+        ),
+        ({"client_secret": f"env:{CANARY}"}, "client_secret: after “env:” comes the name of"),
+        ({"client_secret": "env:"}, "client_secret: after “env:” comes the name of"),
+        ({"client_secret": ""}, "client_secret: There is nothing in this."),
+        ({"client_secret": f"{CANARY}\n{CANARY}"}, "client_secret: There is a line break"),
+        ({"client_secret": f"{CANARY}\ud800{CANARY}"}, "client_secret: There is a line break"),
+        ({"client_secret": "env:KEY"}, "client_secret: This holds a private key."),
+        ({"client_secret": None}, "client_secret: must be text, not nothing"),
+        ({"client_secret": {CANARY: CANARY}}, "client_secret: must be text, not an object"),
+        ({"client_id": ""}, "client_id: This is needed before"),
+        ({"authentication_method": "", "options": {}}, "authentication_method: This is needed"),
+        ({"options": {"tenant": "x"}}, "options: HubSpot has no option “tenant”."),
+        ({"options": {"hub_id": "x"}}, "options: Hub ID: "),
+        ({"options": {"hub_id": 1}}, "options: hub_id: must be text, or true or false"),
+        ({"options": {"hub_id": "1\0"}}, "options: hub_id: holds a character"),
+        ({"options": {"hub_id": [[CANARY]]}}, "options: hub_id: must be text"),
+        ({"authentication_method": "google", "options": {}, "force_authn": True}, "force_authn: "),
+        (
+            {"authentication_method": "okta", "options": {"authorization_server": "default"}},
+            "options: domain: This is needed before the connector can be enabled.",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_client(
+    refuse: Refuse, secret: str, monkeypatch: pytest.MonkeyPatch, changes: Any, says: str
+) -> None:
+    monkeypatch.setenv("BLANK", " ")
+    monkeypatch.setenv("KEY", ec_key().private_pem)
+    problems = refuse(with_hub(**changes))
+    assert [each for each in problems if each.startswith(f"connectors[0] (hub): {says}")], problems
+    assert secret not in str(problems)
+    assert ec_key().private_pem.splitlines()[1] not in str(problems)
+
+
+@pytest.mark.row(17)
+def test_enabled_without_a_secret(refuse: Refuse) -> None:
+    (problem,) = refuse({"connectors": [{**OAUTH2, "enabled": True}]})
+    assert problem == (
+        "connectors[0] (hub): client_secret: This is needed before the connector can be enabled."
+    )
+
+
+def test_every_option_is_explained() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()
+    for method, provider in PROVIDERS.items():
+        rows = [line for line in page.splitlines() if line.startswith(f"| `{method}` | ")]
+        told = re.findall(r"`(\w+)`(?: \((required|default))?", " ".join(rows).partition("|")[2])
+        found = {(name, note) for name, note in told if name not in (method, "true", "false")}
+        assert found == {
+            (option.name, "required" if option.required else "default" if option.default else "")
+            for option in provider.options
+        }, method
+
+
 # --- where it reads ---------------------------------------------------------------------------
 
 
@@ -479,6 +650,7 @@ WRONG_TYPES: dict[str, list[Any]] = {
     "text": [1, 1.5, True, None, [], {}, ["x"]],
     "switch": [0, 1, "true", "", None, [], {}],
     "list": ["x", 1, True, None, {}, {"x": 1}],
+    "object": ["x", 1, True, None, [], ["x"]],
 }
 
 
@@ -497,9 +669,12 @@ WRONG_TYPES: dict[str, list[Any]] = {
                 "username_attribute",
                 "contact",
                 "authentication_method",
+                "client_id",
+                "client_secret",
             ],
             "switch": ["enabled", "force_authn", "staff_may_sign_in"],
             "list": ["certificates"],
+            "object": ["options"],
         }.items()
         for key in keys
         for value in WRONG_TYPES[kind]
@@ -566,23 +741,6 @@ def test_unknown_keys(refuse: Refuse, document: Any, says: str) -> None:
     assert problem.startswith(says)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("client_id", "x"), ("client_secret", "env:HUB_SECRET"), ("options", {"hub_id": "1"})],
-)
-def test_oauth2_cannot_be_more_than_a_draft_yet(refuse: Refuse, key: str, value: Any) -> None:
-    wanted = "OAUTH 2 connectors can only be drafts in this version"
-    (problem,) = refuse({"connectors": [{**OAUTH2, key: value}]})
-    assert problem == f"connectors[0] (hub): {key}: {wanted}"
-    (problem,) = refuse({"connectors": [{**OAUTH2, "enabled": True}]})
-    assert problem == f"connectors[0] (hub): enabled: {wanted}."
-
-
-def test_a_secret_is_not_repeated(refuse: Refuse) -> None:
-    problems = refuse({"connectors": [{**OAUTH2, "client_secret": "hunter2-hunter2"}]})
-    assert "hunter2" not in str(problems)
-
-
 @pytest.mark.parametrize("other", ["acme", "ACME", " Acme "])
 def test_two_entries_for_one_connector(refuse: Refuse, other: str) -> None:
     (problem,) = refuse({"connectors": [SAML, {**SAML, "reference": other}]})
@@ -620,7 +778,9 @@ def test_two_entries_for_one_user(refuse: Refuse, other: str) -> None:
             "windowsDomainQualifiedName, none",
         ),
         ({"binding": "artifact"}, "binding: 'artifact' is none of redirect, post"),
-        ({"authentication_method": "yahoo"}, "authentication_method: 'yahoo' is none of hubspot, "),
+        ({"authentication_method": "yahoo"}, "authentication_method: 'yahoo' is none of "),
+        ({"client_id": "a\nb"}, "client_id: There is a line break"),
+        ({"options": {"a": "b"}}, "options: Options need an authentication method."),
         ({"issuer_url": ""}, "issuer_url: This is needed before the connector can be enabled."),
         ({"issuer_url": "a\nb"}, "issuer_url: There is a line break"),
         ({"endpoint": "http://idp.example/"}, "endpoint: The address starts with “http://”"),
@@ -772,18 +932,21 @@ def mutate(document: Any, chance: random.Random) -> Any:
     elif isinstance(parent, list):
         parent.append(copy.deepcopy(parent[last]))
     else:
-        name = chance.choice([*SAML, *ALICE, "connectors", "users", "client_id", "\ud800", "é", ""])
+        name = chance.choice(
+            [*SAML, *HUB, *ALICE, "connectors", "users", "client_id", "\ud800", "é", ""]
+        )
         parent[name] = parent[last] if what == "double" else parent.pop(last)
     return document
 
 
-def test_no_file_makes_a_traceback(apply: Apply) -> None:
+def test_no_file_makes_a_traceback(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
     """CommandError is what the command line shows as a plain message; anything else is a fault."""
     chance = random.Random(26)  # noqa: S311 - the same files each time
+    monkeypatch.setenv("HUB_SECRET", CANARY)
     secret_lines = default_key().private_pem.splitlines()[1:-1]
     outcomes: dict[bool, int] = {True: 0, False: 0}
     for number in range(300):
-        document: Any = GOOD
+        document: Any = {**GOOD, "connectors": [SAML, HUB]}
         for _ in range(chance.choice([1, 1, 1, 2, 3, 5])):
             document = mutate(document, chance)
             if not isinstance(document, dict | list):
@@ -796,7 +959,7 @@ def test_no_file_makes_a_traceback(apply: Apply) -> None:
             printed, good = str(error), False
             assert stored() == before
         outcomes[good] += 1
-        assert not any(line in printed for line in secret_lines)
+        assert not any(line in printed for line in [*secret_lines, CANARY])
     assert min(outcomes.values()) > 20, outcomes
 
 

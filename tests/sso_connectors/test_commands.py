@@ -196,7 +196,7 @@ def test_keys_are_rotated_as_an_operator_does(database: str) -> None:
     for keys in ("", newer):
         lost = run("sso_rotate_keys", database=database, keys=keys)
         assert lost.returncode == 1
-        assert lost.stdout == "SSO connector, client secret: 0 current, 0 re-encrypted\n"
+        assert "SSO connector, client secret: 0 current, 0 re-encrypted\n" in lost.stdout
         assert "connector hub: client_secret can't be read" in lost.stderr
         assert "Traceback" not in lost.stderr
     for arguments, keys, code in (

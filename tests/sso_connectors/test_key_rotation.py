@@ -61,7 +61,13 @@ def tokens() -> dict[str, Secret | None]:
 def run(*arguments: str) -> str:
     out = StringIO()
     call_command("sso_rotate_keys", *arguments, stdout=out, stderr=out)
-    return out.getvalue()
+    # Tokens have lines of their own, and tests beside the code that keeps them.
+    lines = out.getvalue().splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(KIND))
+
+
+def of_connectors(tallies: list[Tally]) -> list[Tally]:
+    return [tally for tally in tallies if tally.kind == KIND]
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def test_what_was_removed_meanwhile_stays_removed(
     settings.FIELD_ENCRYPTION_KEYS = [NEWER, OLDER]
     hub = make_hub("hub", OLDER)
     meanwhile(lambda: Connector.objects.filter(pk=hub.pk).update(client_secret=None))
-    assert rotate(write=True) == [Tally(KIND, changed=1)]
+    assert of_connectors(rotate(write=True)) == [Tally(KIND, changed=1)]
     assert tokens() == {"hub": None}
 
 
@@ -189,7 +195,7 @@ def test_the_same_at_once_does_no_harm(
     for reference in ("a", "b", "c"):
         make_hub(reference, OLDER)
     meanwhile(lambda: rotate(write=True))
-    assert rotate(write=True) == [Tally(KIND, changed=3)]
+    assert of_connectors(rotate(write=True)) == [Tally(KIND, changed=3)]
     settings.FIELD_ENCRYPTION_KEYS = [NEWER]
     assert secrets() == {reference: f"secret of {reference}" for reference in ("a", "b", "c")}
 
@@ -223,7 +229,7 @@ def test_a_newer_secret_that_is_being_written_wins(
             is_written.set()
             time.sleep(0.3)
             assert not rotation.done(), "it waits"
-        assert rotation.result(20) == [Tally(KIND, changed=1)]
+        assert of_connectors(rotation.result(20)) == [Tally(KIND, changed=1)]
     assert tokens() == {"hub": newer}
 
 
@@ -233,10 +239,10 @@ def test_batches(make_hub: HubMaker, settings: Any, monkeypatch: pytest.MonkeyPa
     for number in range(5):
         make_hub(f"hub-{number}", OLDER)
     with CaptureQueriesContext(connection) as queries:
-        assert rotate(write=True) == [Tally(KIND, stale=5)]
-    reads = [query for query in queries if query["sql"].startswith("SELECT")]
+        assert of_connectors(rotate(write=True)) == [Tally(KIND, stale=5)]
+    reads = [query for query in queries if 'FROM "sso_connectors_connector"' in query["sql"]]
     assert len(reads) == 4
-    assert rotate(write=True) == [Tally(KIND, current=5)]
+    assert of_connectors(rotate(write=True)) == [Tally(KIND, current=5)]
 
 
 # --- fields of models to come -----------------------------------------------------------------

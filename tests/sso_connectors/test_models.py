@@ -582,6 +582,9 @@ def test_all_that_decides_who_gets_in_counts_as_trust() -> None:
         "contact",
         "staff_may_sign_in",
         "session_epoch",
+        "tested_at",
+        "failing_cause",
+        "certificates_end",
         "created_at",
         "updated_at",
     }

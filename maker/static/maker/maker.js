@@ -133,24 +133,42 @@
     copy(button);
   });
 
-  /* --- connector form: the fields of the chosen type only ------------------------------------- */
+  /* --- connector form: only what the chosen type and authentication method have -------------- */
 
   const type = document.getElementById("id_type");
-  const fixedType = document.querySelector("[data-connector-type]");
+  const method = document.getElementById("id_authentication_method");
+  const fixed = document.querySelector("[data-connector-type]");
 
-  function showChosenType() {
-    const chosen = type ? type.value : fixedType.dataset.connectorType;
+  // data-types="saml2 …", data-methods="google …": a text hides itself, all else its row of the form.
+  function showWhere(part, shown) {
+    const row = part.closest(".help") ? part : part.closest(".form-row");
+    row.hidden = !shown;
+    // A tick that nobody sees isn't sent.
+    if (part.matches("input")) part.disabled = !shown;
+  }
+
+  function showChosen() {
+    const chosenType = type ? type.value : fixed.dataset.connectorType;
+    const chosenMethod = method ? method.value : fixed?.dataset.authenticationMethod;
     for (const part of document.querySelectorAll('form [class*="type-"]')) {
       const types = [...part.classList].filter((name) => name.startsWith("type-"));
-      if (types.length) part.hidden = !types.includes(`type-${chosen}`);
+      if (types.length) part.hidden = !types.includes(`type-${chosenType}`);
+    }
+    for (const part of document.querySelectorAll("form [data-types]")) {
+      showWhere(part, part.dataset.types.split(" ").includes(chosenType));
+    }
+    for (const part of document.querySelectorAll("form [data-methods]")) {
+      const isOf = part.dataset.methods.split(" ").includes(chosenMethod);
+      showWhere(part, isOf || chosenType !== "oauth2");
     }
   }
 
-  if (type || fixedType) {
-    showChosenType();
-    type?.addEventListener("change", showChosenType);
+  if (type || fixed) {
+    showChosen();
+    type?.addEventListener("change", showChosen);
+    method?.addEventListener("change", showChosen);
     // Back and Forward restore what was chosen after this script has run.
-    window.addEventListener("pageshow", showChosenType);
+    window.addEventListener("pageshow", showChosen);
   }
 
   /* --- connector form: a reference proposed from the name, and the login address it makes ------ */

@@ -1,5 +1,6 @@
 """Create or update connectors, users and links from a JSON file."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: str, dry_run: bool, **options: Any) -> None:
         try:
-            result = as_code.apply(_read(file), dry_run=dry_run)
+            # The file names these variables; the settings, which read all others, can't know them.
+            result = as_code.apply(_read(file), dry_run=dry_run, environment=os.environ)
         except as_code.Refused as error:
             lines = "\n".join(error.problems)
             raise CommandError(f"Nothing was changed.\n{lines}") from error

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from social_core.exceptions import AuthCanceled, SocialAuthBaseException
 
+from ... import addresses, outbound
 from ...attempts import Checks, as_text
 from ...encryption import NoEncryptionKey, UnreadableSecret
 from ...errors import (
@@ -21,17 +23,21 @@ from ...errors import (
     IdentityProviderAway,
     IdentityProviderError,
     NoSuchLogin,
+    NotAdmitted,
     ResponseRefused,
     SecretUnreadable,
 )
 from ...identity import Identity
-from ...models import Connector, ConnectorType, State
+from ...models import Connector, ConnectorType, Link
 from ...pending import PendingLogin
 from ...providers import PROVIDERS, Client, Provider
+from ...vault import CannotBeKept, Token
 from ..base import Answer, Arrival, Departure, Protocol
 from ..forms import posted
 
 MAX_VALUE: Final = 16 * 1024
+# For all that is asked of a provider in one step: gunicorn ends a worker that is busy for 30 seconds.
+MAX_SECONDS: Final = 20.0
 # Of all parameters these mean something (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207; Zoho's two).
 _PARAMETERS: Final = (
     "code",
@@ -42,9 +48,23 @@ _PARAMETERS: Final = (
     "location",
     "accounts-server",
 )
+# What decides whom an answer names, and whether it counts.
+_TRUSTED: Final = ("issuer_url", "client_id", "authentication_method", "options", "force_authn")
 _AWAY: Final = frozenset(
     {"connection_failed", "timeout", "tls_error", "rate_limited", "unavailable"}
 )
+# RFC 6749 section 4.1.2.1 knows the first, vendors the others.
+_DECLINED: Final = frozenset(
+    {
+        "access_denied",
+        "user_denied",
+        "cancelled",
+        "canceled",
+        "user_cancelled_login",
+        "user_cancelled_authorize",
+    }
+)
+_AWAY_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
 _HINTS: Final[Mapping[str, str]] = {
     "invalid_client": "the client ID or the client secret is wrong",
     "unauthorized_client": "the app there is not allowed to sign people in this way",
@@ -57,14 +77,23 @@ _HINTS: Final[Mapping[str, str]] = {
 class OAuth2(Protocol):
     def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
         provider = provider_of(connector, pending, Checks())
-        with _explained():
-            return Departure(str(provider.auth_url()))
+        with outbound.within(MAX_SECONDS), _explained(provider):
+            url = str(provider.auth_url())
+        try:
+            addresses.validate_endpoint(url)  # it is from a document of the provider's
+        except ValidationError as error:
+            raise IdentityProviderError(" ".join(error.messages)) from error
+        return Departure(url)
 
     def receive(self, request: HttpRequest) -> Answer | None:
         if request.method != "POST":
             return None
         form = posted(request)
         return FormPost(_read(form)) if "state" in form else None
+
+    def can_ask_again(self, connector: Connector) -> bool:
+        provider = PROVIDERS.get(connector.authentication_method)
+        return provider is not None and provider.can_ask_again
 
     def arrival(self, request: HttpRequest) -> Arrival | None:
         if "state" not in request.GET:
@@ -76,7 +105,7 @@ class OAuth2(Protocol):
         connector, received = pending.connector, pending.kept
         provider = provider_of(connector, pending, checks, received=received)
         checks.record("state", True, expected="that of this browser's login", received="the same")
-        with _explained():
+        with outbound.within(MAX_SECONDS), _explained(provider):
             _check_issuer(provider, received)
             _refuse_error(received)
             response: Any = provider.auth_complete()
@@ -95,7 +124,25 @@ class OAuth2(Protocol):
             issuer=connector.issuer_url,
             key=connector.client_id,
             grant=provider.grant(response),
+            claims=provider.person if pending.is_test else {},
         )
+
+    def admitted(self, link: Link, identity: Identity) -> None:
+        """Raises IdentityProviderError when the tokens can't be kept, NotAdmitted when the link is gone."""
+        if identity.grant is None:
+            return
+        try:
+            kept = Token.keep(
+                link_id=link.pk,
+                connector_id=link.connector_id,
+                issuer=identity.issuer,
+                client_id=identity.key,
+                grant=identity.grant,
+            )
+        except CannotBeKept as error:
+            raise IdentityProviderError(str(error)) from error
+        if not kept:
+            raise NotAdmitted("The user was unlinked meanwhile.")
 
 
 class FormPost(Answer):
@@ -126,7 +173,7 @@ def provider_of(
 ) -> Provider:
     """The connector's provider, for this login. Raises SecretUnreadable."""
     return PROVIDERS[connector.authentication_method](
-        client_of(connector),
+        client_of(connector, ask_again=pending.asks_again),
         memory=pending.asked,
         received=received,
         checks=checks,
@@ -135,7 +182,7 @@ def provider_of(
     )
 
 
-def client_of(connector: Connector) -> Client:
+def client_of(connector: Connector, *, ask_again: bool = False) -> Client:
     """What the connector is at its provider. Raises SecretUnreadable."""
     try:
         secret = connector.client_secret.reveal() if connector.client_secret else ""
@@ -149,7 +196,7 @@ def client_of(connector: Connector) -> Client:
         client_secret=secret,
         issuer=connector.issuer_url,
         options=connector.options,
-        ask_again=connector.force_authn,
+        ask_again=ask_again,
     )
 
 
@@ -178,14 +225,13 @@ def _check_issuer(provider: Provider, received: Mapping[str, str]) -> None:
 
 
 def _refuse_error(received: Mapping[str, str]) -> None:
-    error = received.get("error")
-    if error == "access_denied":
-        raise Declined(as_text(received.get("error_description", "")))
+    error, description = received.get("error"), received.get("error_description", "")
+    if error in _DECLINED:
+        raise Declined(as_text(description))
     if error:
         hint = f" ({_HINTS[error]})" if error in _HINTS else ""
-        raise IdentityProviderError(
-            f"{error}{hint} {received.get('error_description', '')}".strip()
-        )
+        kind = IdentityProviderAway if error in _AWAY_ERRORS else IdentityProviderError
+        raise kind(f"{error}{hint} {description}".strip())
     if not received.get("code"):
         raise BadMessage("The answer has neither a code nor an error.")
 
@@ -193,25 +239,21 @@ def _refuse_error(received: Mapping[str, str]) -> None:
 def _check_still_trusted(connector: Connector) -> None:
     """The provider took its time to answer; meanwhile the connector may have been changed."""
     now = Connector.objects.filter(pk=connector.pk).first()
-    if now is None or now.state != State.READY:
+    if now is None or now.missing() or now.enabled < connector.enabled:
         raise ConnectorNotReady("The connector was disabled or deleted meanwhile.")
-    if (now.issuer_url, now.client_id, now.authentication_method) != (
-        connector.issuer_url,
-        connector.client_id,
-        connector.authentication_method,
-    ):
+    if any(getattr(now, field) != getattr(connector, field) for field in _TRUSTED):
         raise ResponseRefused("The connector trusts another provider or app by now.")
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(provider: Provider) -> Iterator[None]:
     """social-core's exceptions as ours: whose turn it is, in words for the administrator."""
     try:
         yield
     except AuthCanceled as error:
-        raise Declined(as_text(error.detail)) from error
+        raise Declined(provider.without_secrets(error.detail)) from error
     except SocialAuthBaseException as error:
-        sentence = _sentence(error)
+        sentence = provider.without_secrets(_sentence(error))
         if error.code in _AWAY:
             raise IdentityProviderAway(sentence) from error
         raise IdentityProviderError(sentence) from error

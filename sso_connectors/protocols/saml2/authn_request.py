@@ -52,7 +52,7 @@ def _document(connector: Connector, pending: PendingLogin) -> bytes:
         destination=connector.endpoint,
         protocol_binding=BINDING_HTTP_POST,
         assertion_consumer_service_url=addresses.reply_url(),
-        force_authn="true" if connector.force_authn else None,
+        force_authn="true" if pending.asks_again else None,
         issuer=Issuer(text=addresses.identity()),
         name_id_policy=NameIDPolicy(format=name_id_format, allow_create="true")
         if name_id_format

@@ -126,6 +126,7 @@ class SamlAnswer(Answer):
             issuer=connector.issuer_url,
             key=certificate.fingerprint,
             not_after=not_after,
+            claims={"NameID": [name_id], **attributes} if pending.is_test else {},
         )
 
     def _refuse_failure(self, checks: Checks) -> None:
@@ -265,7 +266,7 @@ def _check_authentication(
     for statement in statements:
         written = statement.get("AuthnInstant")
         when = instant(written)
-        fresh_since = pending.created_at - SKEW if pending.connector.force_authn else None
+        fresh_since = pending.created_at - SKEW if pending.asks_again else None
         checks.record(
             "authentication time",
             when is not None

@@ -143,13 +143,6 @@ def test_only_the_chosen_type_is_validated(maker: Client, idp: IdP) -> None:
     assert connector.state == "draft"
 
 
-def test_oauth_connector_says_that_it_can_only_be_a_draft(maker: Client, idp: IdP) -> None:
-    values = form(idp, type="oauth2", authentication_method="hubspot")
-    found = errors(maker.post(ADD, values))
-
-    assert "only be drafts" in str(found["enabled"])
-
-
 def test_private_key_is_neither_stored_nor_repeated(
     maker: Client, idp: IdP, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -239,6 +232,7 @@ def test_list_shows_its_columns_and_the_menu(maker: Client, connector: Connector
         ("state=ready", ["second"]),
         ("state=bogus", ["draft", "off", "second"]),
         ("type__exact=oauth2", []),
+        ("authentication_method__exact=google", ["google"]),
     ],
 )
 def test_search_and_filters(
@@ -247,6 +241,9 @@ def test_search_and_filters(
     make_connector("second", contact="it@second.example")
     make_connector("off", enabled=False)
     make_connector("draft", enabled=False, certificates="")
+    if "authentication_method" in query:
+        make_connector("google", enabled=False, type="oauth2", authentication_method="google")
+        make_connector("okta", enabled=False, type="oauth2", authentication_method="okta")
 
     response = maker.get(f"{LIST}?{query}")
     assert sorted(c.reference for c in response.context["cl"].result_list) == found
@@ -329,11 +326,17 @@ def test_what_is_trusted_takes_a_permission_of_its_own(
         force_authn="",
         binding="post",
         type="oauth2",
+        authentication_method="google",
+        client_id="evil",
+        client_secret="evil-evil-evil",
+        option_google_hosted_domain="evil.example",
     )
     assert staff.post(url, evil).status_code == 302
 
     after = Connector.objects.get()
     assert after.name == "Renamed"
+    for field in ("authentication_method", "client_id", "client_secret", "options"):
+        assert getattr(after, field) == getattr(connector, field), field
     for field in ("issuer_url", "endpoint", "certificates", "username_attribute", "enabled"):
         assert getattr(after, field) == getattr(connector, field), field
     for field in ("identifier_format", "binding", "type"):

@@ -1,0 +1,87 @@
+"""What the top of a connector's page says: its state, and the next step until its address is shared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from ..models import Connector, State
+from ..providers import PROVIDERS
+from .cells import state_pills
+from .connector_list import attempts_of, copy_login_address
+from .switching import may_switch, switch_address
+from .testing import may_test
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the way from a name to a shared address. `mark` is done, next or later."""
+
+    key: str
+    mark: str
+
+
+def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
+    """Return what templates/admin/sso_connectors/connector/status.html shows. One query."""
+    user = request.user
+    view = "admin:sso_connectors_connector"
+    is_linked = connector.links.exists()
+    is_complete = not connector.missing()
+    address = _("Copy the login address")
+    return {
+        "pills": state_pills(connector),
+        "sentence": _sentence(connector.state),
+        "missing": _missing(connector),
+        "stages": _stages(
+            fill=is_complete, test=is_complete and bool(connector.tested_at), link=is_linked
+        ),
+        "tested_at": connector.tested_at if is_complete else None,
+        "test": reverse(f"{view}_test", args=[connector.pk])
+        if may_test(request, connector)
+        else "",
+        "users": reverse(f"{view}_users", args=[connector.pk])
+        if user.has_perm("sso_connectors.view_link")
+        else "",
+        "attempts": attempts_of(connector) if user.has_perm("sso_connectors.view_attempt") else "",
+        "enable": switch_address(connector, on=True)
+        if may_switch(request) and connector.state == State.DISABLED
+        else "",
+        "copy": copy_login_address(connector, address, css_class="button") if is_complete else "",
+    }
+
+
+def _sentence(state: State) -> SafeString | str:
+    return {
+        State.DRAFT: _("Something is still missing, so nobody can sign in through it."),
+        State.DISABLED: _("Switched off: a test sign-in works, agents can't sign in."),
+        State.READY: _("Agents can sign in, though nobody has tried it yet as it is now."),
+        State.TESTED: _("A sign-in has passed: it works."),
+        State.FAILING: _("The last sign-ins of several people all failed for one cause."),
+    }[state]
+
+
+def _missing(connector: Connector) -> list[str]:
+    names: list[str] = []
+    provider = PROVIDERS.get(connector.authentication_method)
+    for field in connector.missing():
+        if field == "options" and provider is not None:
+            names += [
+                str(option.label)
+                for option in provider.options
+                if option.required and not connector.options.get(option.name)
+            ]
+        else:
+            names.append(str(Connector._meta.get_field(field).verbose_name))  # type: ignore[union-attr]
+    return names
+
+
+def _stages(**done: bool) -> list[Stage]:
+    """Each is done or not; the first that isn't comes next, and sharing is always the last."""
+    open_stages = [key for key, is_done in done.items() if not is_done] + ["share"]
+    return [
+        Stage(key, "done" if key not in open_stages else "next" if key == open_stages[0] else "later")
+        for key in (*done, "share")
+    ]

@@ -1,0 +1,106 @@
+"""Enable and disable a connector from the cog wheel or from its page."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ..models import Connector
+
+CHANGE_TRUST = "sso_connectors.change_trust"
+
+
+class Switches(admin.ModelAdmin[Connector]):
+    """Mixed into the connectors' admin."""
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"sso_connectors_connector_{name}",
+            )
+            for name, view in (("enable", self.enable), ("disable", self.disable))
+        ] + super().get_urls()
+
+    @method_decorator(require_POST)
+    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        connector = self._to_switch(request, object_id)
+        if connector.missing():
+            messages.error(
+                request, _("Something required is missing, so the connector can't be enabled.")
+            )
+        else:
+            self._switch(request, connector, on=True)
+            messages.success(
+                request,
+                _("%(name)s is enabled: agents can sign in through it.") % {"name": connector.name},
+            )
+        return _page_of(connector)
+
+    @method_decorator(require_http_methods(["GET", "POST"]))
+    def disable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask first, since it ends the sessions of everybody who is signed in through it."""
+        connector = self._to_switch(request, object_id)
+        if request.method == "GET":
+            return TemplateResponse(
+                request,
+                "admin/sso_connectors/connector/disable.html",
+                {
+                    **self.admin_site.each_context(request),
+                    "title": _("Disable %(name)s?") % {"name": connector.name},
+                    "opts": self.opts,
+                    "connector": connector,
+                    "users": connector.links.count(),
+                },
+            )
+        self._switch(request, connector, on=False)
+        messages.success(
+            request,
+            _("%(name)s is disabled: nobody can sign in through it, and its sessions are over.")
+            % {"name": connector.name},
+        )
+        return _page_of(connector)
+
+    def _to_switch(self, request: HttpRequest, object_id: str) -> Connector:
+        connector: Any = self.get_object(request, object_id)
+        if connector is None:
+            raise Http404
+        if not may_switch(request):
+            raise PermissionDenied
+        return connector  # type: ignore[no-any-return]
+
+    def _switch(self, request: HttpRequest, connector: Connector, *, on: bool) -> None:
+        with transaction.atomic():
+            # A change that somebody else saves meanwhile must not be undone by this one.
+            current = Connector.objects.select_for_update().get(pk=connector.pk)
+            if current.enabled == on:
+                return
+            current.enabled = on
+            current.save(update_fields=["enabled", "updated_at"])
+            self.log_change(request, current, [{"changed": {"fields": ["Enabled"]}}])
+
+
+def may_switch(request: HttpRequest) -> bool:
+    user = request.user
+    return user.has_perm("sso_connectors.change_connector") and user.has_perm(CHANGE_TRUST)
+
+
+def switch_address(connector: Connector, *, on: bool) -> str:
+    name = "enable" if on else "disable"
+    return reverse(f"admin:sso_connectors_connector_{name}", args=[connector.pk])
+
+
+def _page_of(connector: Connector) -> HttpResponse:
+    return HttpResponseRedirect(
+        reverse("admin:sso_connectors_connector_change", args=[connector.pk]),
+        status=HTTPStatus.SEE_OTHER,
+    )

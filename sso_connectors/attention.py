@@ -1,0 +1,44 @@
+"""What wants an administrator's attention: the Maker's front page counts it, and the lists filter by it.
+
+Both use these conditions, so that a number and the list it leads to agree.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from .certificates import EXPIRING
+from .models import ConnectorType, Link
+from .vault import TokenState
+
+# An agent who was linked longer ago than this should have signed in by now.
+UNUSED_AFTER: Final = timedelta(days=7)
+
+FAILING: Final = Q(enabled=True) & ~Q(failing_cause="")
+_CERTIFICATE_IN_USE: Final = Q(enabled=True, type=ConnectorType.SAML2)
+
+
+def certificate_ended() -> Q:
+    return _CERTIFICATE_IN_USE & Q(certificates_end__lte=timezone.now())
+
+
+def certificate_ending() -> Q:
+    """Within 30 days, and has not yet."""
+    now = timezone.now()
+    return _CERTIFICATE_IN_USE & Q(certificates_end__gt=now, certificates_end__lt=now + EXPIRING)
+
+
+def never_used() -> "QuerySet[Link]":
+    """Links through which nobody has signed in, though there was time to."""
+    return Link.objects.filter(
+        last_sign_in_at=None, created_at__lt=timezone.now() - UNUSED_AFTER
+    )
+
+
+def to_reconnect() -> "QuerySet[Link]":
+    """Links whose tokens are dead until their user signs in again."""
+    return Link.objects.filter(token__state=TokenState.RECONNECT_NEEDED)
+
+

@@ -1,0 +1,166 @@
+"""Why a signature on a SAML response doesn't count, and which certificate belongs where."""
+
+import re
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from .sentences import Finding, Topic, Turn
+
+OTHER_CERTIFICATE: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The answer shows the certificate %(shown)s, and the connector trusts %(trusted)s: probably the "
+        "identity provider has a new one."
+    ),
+    _(
+        "Get the certificate from the customer's IT person. If its SHA-256 fingerprint is the first, paste it "
+        "into the connector's Certificate, beneath the old one."
+    ),
+    Topic.CERTIFICATE,
+    _(
+        "Get “%(field)s” of %(idp)s from the customer's IT person. If its SHA-256 fingerprint is the first, "
+        "paste it into the connector's Certificate, beneath the old one."
+    ),
+)
+NO_CERTIFICATE_SHOWN: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The connector's certificates (%(trusted)s) don't verify the signature, and the answer doesn't "
+        "show which one would."
+    ),
+    _(
+        "Ask the customer's IT person for the certificate that signs now, and paste it into the connector's "
+        "Certificate, beneath the old one."
+    ),
+    Topic.CERTIFICATE,
+    _(
+        "Ask the customer's IT person for “%(field)s” of %(idp)s, the one that signs now, and paste it into "
+        "the connector's Certificate, beneath the old one."
+    ),
+)
+CHANGED_ON_THE_WAY: Final = Finding(
+    Turn.IT_PERSON,
+    _(
+        "The answer shows the connector's own certificate %(shown)s, and yet the signature doesn't fit: what was "
+        "signed has been changed since, or signed with another key."
+    ),
+    _(
+        "The person starts again. If it goes on, the customer's IT person looks at what stands between the "
+        "identity provider and us, such as a proxy that rewrites pages."
+    ),
+)
+UNSIGNED: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer isn't signed, so anybody could have written it."),
+    _("At the identity provider, let it sign the response or the assertion; both is fine."),
+    Topic.SIGNING,
+    _("In %(idp)s, set “%(field)s” so that the response or the assertion is signed."),
+)
+ENCRYPTED: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer is encrypted, and encrypted ones are not read here."),
+    _("At the identity provider, switch the encryption of assertions off; the way here is https."),
+    Topic.ENCRYPTION,
+    _("In %(idp)s, switch encryption off (“%(field)s”); the way here is https."),
+)
+ALGORITHM: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer is signed by a method that is not safe any more, or not known here: %(method)s."),
+    _("At the identity provider, choose RSA or ECDSA with SHA-256."),
+    Topic.ALGORITHM,
+    _("In %(idp)s, set “%(field)s” to RSA with SHA-256."),
+)
+CANONICAL: Final = Finding(
+    Turn.IT_PERSON,
+    _("The signature is made in a way that is refused here; how, stands among the checks."),
+    _("At the identity provider, choose exclusive canonicalization (exc-c14n) without comments."),
+)
+SHORT_KEY: Final = Finding(
+    Turn.IT_PERSON,
+    _("The key of the connector's certificate %(trusted)s is too short to be believed."),
+    _(
+        "At the identity provider, make a certificate of 2048 bits or more; the administrator pastes it into "
+        "the connector's Certificate."
+    ),
+)
+NOTHING_TRUSTED: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _("The connector has no certificate, so no signature can be verified."),
+    _("Paste the identity provider's signing certificate into the connector's Certificate."),
+)
+SHAPE: Final = Finding(
+    Turn.IT_PERSON,
+    _(
+        "The answer is put together as forged ones are, and honest ones hardly; how, stands among the "
+        "checks."
+    ),
+    _(
+        "The person starts again. If it goes on, the customer's IT person asks the vendor; if it doesn't, "
+        "tell whoever looks after security."
+    ),
+)
+ENDED_CERTIFICATE: Final = Finding(
+    Turn.IT_PERSON,
+    _("The signature is right, by a certificate that ended on %(date)s."),
+    _(
+        "Nobody is locked out by that here. The customer's IT person makes a new certificate, and the "
+        "administrator pastes it into the connector's Certificate, beneath the old one."
+    ),
+)
+EARLY_CERTIFICATE: Final = Finding(
+    Turn.OPERATOR,
+    _("The signature is right, by a certificate that begins on %(date)s only."),
+    _("Nobody is locked out by that here. The operator looks whether our server's clock is right."),
+)
+
+_SHOWN = re.compile(r"^(?P<reason>.*?)\s*The message shows: (?P<shown>.*?)\.?$", re.DOTALL).search
+_PRINT: Final = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
+_METHOD = re.compile(r"algorithm (\S*) is not accepted").search
+
+
+def signature_finding(expected: str, received: str) -> Finding:
+    """Why no signature counts: SignatureError's sentence, and the fingerprint that the message shows."""
+    found = _SHOWN(received)
+    reason, shown = (found["reason"], found["shown"]) if found else (received, "")
+    trusted = _PRINT.findall(expected)
+    method = _METHOD(reason)
+    if method:
+        return ALGORITHM.naming(method=method[1])
+    for part, finding in (
+        ("encrypted", ENCRYPTED),
+        ("Neither the response nor the assertion is signed", UNSIGNED),
+        ("No certificate is known", NOTHING_TRUSTED),
+        ("is too short to be believed", SHORT_KEY),
+        ("anonicalization", CANONICAL),
+        ("transforms must be", CANONICAL),
+    ):
+        if part in reason:
+            return finding.naming(trusted=_prints(trusted))
+    if "is not valid for" not in reason:
+        return SHAPE
+    if not _PRINT.fullmatch(shown):
+        return NO_CERTIFICATE_SHOWN.naming(trusted=_prints(trusted))
+    finding = CHANGED_ON_THE_WAY if shown in trusted else OTHER_CERTIFICATE
+    return finding.naming(shown=_print(shown), trusted=_prints(trusted))
+
+
+def _print(fingerprint: str) -> str:
+    """Its beginning: enough to see which it is; to compare it whole, it stands among the checks."""
+    return f"{fingerprint[:23]}…"
+
+
+def _prints(fingerprints: list[str]) -> str:
+    return ", ".join(map(_print, fingerprints)) or "–"
+
+
+_DATED = re.compile(r", a certificate that (ended|begins) on (\S+)$").search
+
+
+def certificate_note(received: str) -> Finding | None:
+    """What is to be said of a signature that is right, by a certificate whose time it isn't."""
+    dated = _DATED(received)
+    if dated is None:
+        return None
+    finding = ENDED_CERTIFICATE if dated[1] == "ended" else EARLY_CERTIFICATE
+    return finding.naming(date=dated[2])

@@ -1,0 +1,142 @@
+"""Checks of times, of both protocols: which clock is wrong and by how much, or what is simply over."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from .sentences import Finding, Service, Turn, apart, moment
+
+# What the checks of both protocols are called that compare a time of the answer with our clock.
+TIMES: Final = frozenset(
+    {
+        "response time",
+        "assertion time",
+        "conditions not before",
+        "conditions not on or after",
+        "confirmation not before",
+        "confirmation not on or after",
+        "session not on or after",
+        "authentication time",
+        "expires",
+        "issued at",
+        "not before",
+    }
+)
+# Of them: when the answer was made.
+_DATES: Final = frozenset({"response time", "assertion time", "issued at"})
+# Our clock, as the checks write it beside what they expect.
+_NOW = re.compile(r"now \(([^)]+)\)").search
+_SINCE = re.compile(r"after (\d{4}-\d\d-\d\dT[0-9:]+Z)").search
+
+UNREADABLE: Final = Finding(
+    Turn.PROVIDER,
+    _("The answer has no proper time where one belongs; it has “%(received)s”."),
+    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+)
+MISSING: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer doesn't say until when, or since when, it counts."),
+    _("The customer's IT person sets a lifetime for it at the identity provider."),
+)
+NO_SIGN_IN_TIME: Final = Finding(
+    Turn.PROVIDER,
+    _("The answer doesn't say when the person signed in at the identity provider."),
+    _(
+        "If the connector asks for the password again, that can be switched off here; else the identity "
+        "provider's vendor has to put it right."
+    ),
+)
+UNDATED: Final = Finding(
+    Turn.PROVIDER,
+    _("The answer has no date of its own."),
+    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+)
+AHEAD: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer is dated %(apart)s ahead of our clock; two minutes are forgiven."),
+    _(
+        "The customer's IT person lets the identity provider's server set its clock by NTP. If that is "
+        "right, the operator checks ours."
+    ),
+)
+AHEAD_OF_A_VENDOR: Final = Finding(
+    Turn.OPERATOR,
+    _("The answer is dated %(apart)s ahead of our clock; two minutes are forgiven."),
+    _("A clock at %(service)s is hardly wrong: the operator lets our server set its own by NTP."),
+)
+OLD: Final = Finding(
+    Turn.IT_PERSON,
+    _("The answer is dated %(apart)s before it came here, from before the sign-in began."),
+    _(
+        "If the person went back to an old page, they start again at the login address. If it goes on, "
+        "the customer's IT person lets the identity provider's server set its clock by NTP."
+    ),
+)
+OLD_OF_A_VENDOR: Final = Finding(
+    Turn.OPERATOR,
+    _("The answer is dated %(apart)s before it came here, from before the sign-in began."),
+    _(
+        "If the person went back to an old page, they start again at the login address. If it goes on, "
+        "the operator lets our server set its clock by NTP: one at %(service)s is hardly wrong."
+    ),
+)
+OVER: Final = Finding(
+    Turn.AGENT,
+    _("The answer had been over for %(apart)s when it came; two minutes are forgiven."),
+    _(
+        "The person starts again at the login address. If it goes on, one of the two clocks is wrong: "
+        "the customer's IT person and the operator set theirs by NTP."
+    ),
+)
+SESSION_OVER: Final = Finding(
+    Turn.AGENT,
+    _("The person's session at the identity provider had ended %(apart)s before they came here."),
+    _("The person signs out at the identity provider, and starts again at the login address."),
+)
+NOT_ASKED_AGAIN: Final = Finding(
+    Turn.IT_PERSON,
+    _(
+        "The connector asks for the password again, and the identity provider didn't: the sign-in there "
+        "is from %(apart)s before."
+    ),
+    _(
+        "The customer's IT person lets the identity provider heed ForceAuthn (for OAUTH 2 prompt=login), "
+        "or the administrator switches “ask for the password again” off here."
+    ),
+)
+
+
+def time_finding(
+    name: str, expected: str, received: str, *, ended_at: datetime, service: Service | None
+) -> Finding:
+    """What a failed check of TIMES says. ended_at: when the attempt ended, our clock where a check has none."""
+    when = moment(received)
+    if when is None:
+        if received not in {"none", "None", ""}:
+            return UNREADABLE
+        if name in _DATES:
+            return UNDATED
+        return NO_SIGN_IN_TIME if name == "authentication time" else MISSING
+    noted = _NOW(expected)
+    now = (moment(noted[1]) if noted else None) or ended_at
+    finding = _finding(name, expected, when, now, service)
+    return finding.naming(apart=apart(when, now))
+
+
+def _finding(
+    name: str, expected: str, when: datetime, now: datetime, service: Service | None
+) -> Finding:
+    at_a_vendor = service is not None and service.runs_itself
+    if when > now:
+        found = AHEAD_OF_A_VENDOR if at_a_vendor else AHEAD
+    elif name == "authentication time" and _SINCE(expected):
+        return NOT_ASKED_AGAIN
+    elif name == "session not on or after":
+        return SESSION_OVER
+    elif name in _DATES:
+        found = OLD_OF_A_VENDOR if at_a_vendor else OLD
+    else:
+        return OVER
+    return found.naming(service=service.name) if service else found

@@ -1,0 +1,214 @@
+"""What people mix up when they copy a SAML identity provider's addresses, each with the cure.
+
+An error is what can't work whatever the identity provider does; the rest is shown and may be saved.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from . import addresses, idp_words
+from .idp_words import Idp
+from .models import Connector, ConnectorType
+from .pasted.ours import is_ours
+
+_NAMED: Final = 3
+_ANY_TENANT: Final = {"common", "organizations", "consumers"}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`field` is the connector's; `sentence` says what was seen and what to do."""
+
+    field: str
+    sentence: str
+    is_error: bool
+
+
+def mistakes(connector: Connector) -> list[Mistake]:
+    """Return what is wrong or doubtful about a SAML connector's issuer URL and endpoint.
+
+    One query, for other connectors with this issuer. Empty fields are no mistakes.
+    """
+    if connector.type != ConnectorType.SAML2:
+        return []
+    idp = idp_words.recognise(issuer_url=connector.issuer_url, endpoint=connector.endpoint)
+    found = [
+        *_about_endpoint(connector.endpoint),
+        *_about_issuer(connector.issuer_url),
+        *_about_both(connector.issuer_url, connector.endpoint, idp),
+    ]
+    found.extend(_about_others(connector))
+    return found
+
+
+# --- endpoint ---------------------------------------------------------------------------------
+
+
+def _about_endpoint(endpoint: str) -> Iterator[Mistake]:
+    if not endpoint:
+        return
+    sentence = _wrong_endpoint(endpoint)
+    if sentence:
+        yield Mistake("endpoint", sentence, is_error=True)
+
+
+def _wrong_endpoint(endpoint: str) -> str:
+    """The first thing that is wrong; the next ones would only say it again."""
+    if is_ours(endpoint):
+        return _(
+            "This is an address of ours, which goes into the identity provider. Here goes its own "
+            "single sign-on address."
+        )
+    idp = idp_words.of_start(endpoint)
+    if idp:
+        return _(
+            "This starts a sign-in from the dashboard of %(idp)s, and knows nothing of our request. "
+            "Copy “%(word)s” there."
+        ) % {"idp": idp.label, "word": idp.words.endpoint}
+    idp = idp_words.of_issuer(endpoint)
+    if idp:
+        return _(
+            "This is the issuer of %(idp)s, which goes into Issuer URL. Here goes “%(word)s”, like "
+            "%(example)s."
+        ) % {"idp": idp.label, "word": idp.words.endpoint, "example": idp.example_endpoint}
+    if idp_words.is_metadata_address(endpoint):
+        return _(
+            "This is where the identity provider publishes its metadata. Paste it into the box that "
+            "takes anything: the endpoint is read from what is there."
+        )
+    try:
+        addresses.validate_endpoint(endpoint)
+    except ValidationError as error:
+        return str(error.messages[0])
+    return _wrong_host(endpoint)
+
+
+def _wrong_host(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    idp = idp_words.of_endpoint(endpoint)
+    label = (parts.hostname or "").partition(".")[0]
+    if idp and idp.key == "okta" and label.endswith("-admin"):
+        return _(
+            "This is the host of Okta's Admin Console, where agents can't sign in: take “-admin” out "
+            "of the address."
+        )
+    if idp and idp.key == "entra" and parts.path.split("/")[1].lower() in _ANY_TENANT:
+        return _(
+            "“%(word)s” stands for everybody's tenant. Copy the Login URL of your own application."
+        ) % {"word": parts.path.split("/")[1]}
+    return ""
+
+
+# --- issuer -----------------------------------------------------------------------------------
+
+
+def _about_issuer(issuer: str) -> Iterator[Mistake]:
+    if not issuer:
+        return
+    sentence = _wrong_issuer(issuer)
+    if sentence:
+        yield Mistake("issuer_url", sentence, is_error=True)
+        return
+    sentence = _doubtful_issuer(issuer)
+    if sentence:
+        yield Mistake("issuer_url", sentence, is_error=False)
+
+
+def _wrong_issuer(issuer: str) -> str:
+    if is_ours(issuer):
+        return _(
+            "This is an address of ours, which goes into the identity provider. Here goes what the "
+            "identity provider calls itself."
+        )
+    idp = idp_words.of_endpoint(issuer)
+    if idp and idp.issuer:
+        return _(
+            "This is the sign-on address of %(idp)s, which goes into Endpoint. Here goes “%(word)s”, "
+            "like %(example)s."
+        ) % {"idp": idp.label, "word": idp.words.issuer_url, "example": idp.example_issuer}
+    if any(mark in issuer for mark in "{}<>"):
+        return _(
+            "There is a placeholder in this: what stands in brackets must be your own, as the "
+            "identity provider shows it."
+        )
+    if "federationmetadata.xml" in issuer.lower():
+        return _(
+            "This is where the identity provider publishes its metadata. Paste it into the box that "
+            "takes anything: the issuer is read from what is there."
+        )
+    idp = idp_words.of_issuer(issuer)
+    if idp and idp.key == "entra" and issuer.rstrip("/") == issuer and issuer.count("/") == 3:
+        return _("Microsoft's identifier ends in a slash: %(example)s.") % {"example": f"{issuer}/"}
+    return ""
+
+
+def _doubtful_issuer(issuer: str) -> str:
+    idp = idp_words.of_issuer(issuer)
+    if idp is None or idp.key not in ("okta", "adfs"):
+        return ""
+    usual = issuer.rstrip("/").replace("https://", "http://", 1)
+    if usual == issuer:
+        return ""
+    return _(
+        "The issuer of %(idp)s is usually written %(usual)s, and it is compared letter by letter."
+    ) % {"idp": idp.label, "usual": usual}
+
+
+# --- together ---------------------------------------------------------------------------------
+
+
+def _about_both(issuer: str, endpoint: str, idp: Idp | None) -> Iterator[Mistake]:
+    if not issuer or not endpoint:
+        return
+    by_issuer, by_endpoint = idp_words.of_issuer(issuer), idp_words.of_endpoint(endpoint)
+    if issuer == endpoint:
+        # At JumpCloud an administrator chooses the issuer, often this very address; where we know
+        # what an issuer looks like, this has been said already.
+        if idp is None or idp.key == "pingfederate":
+            yield Mistake(
+                "endpoint",
+                _(
+                    "Issuer URL and endpoint are the same, which they are at few identity providers. "
+                    "Look for its single sign-on address."
+                ),
+                is_error=False,
+            )
+    elif by_issuer and by_endpoint and by_issuer != by_endpoint:
+        yield Mistake(
+            "issuer_url",
+            _("The issuer is one of %(one)s, and the endpoint one of %(other)s.")
+            % {"one": by_issuer.label, "other": by_endpoint.label},
+            is_error=False,
+        )
+    else:
+        names = idp_words.tenants(issuer_url=issuer, endpoint=endpoint)
+        if names and names[0] != names[1]:
+            yield Mistake(
+                "issuer_url",
+                _("The issuer names %(one)s, and the endpoint %(other)s: are both of one account?")
+                % {"one": names[0], "other": names[1]},
+                is_error=False,
+            )
+
+
+def _about_others(connector: Connector) -> Iterator[Mistake]:
+    """A note: two applications of one tenant have one issuer, and the pending login tells them apart."""
+    if not connector.issuer_url:
+        return
+    others = Connector.objects.filter(
+        type=ConnectorType.SAML2, issuer_url=connector.issuer_url
+    ).exclude(pk=connector.pk)
+    names = list(others.order_by("name", "pk").values_list("name", flat=True)[: _NAMED + 1])
+    if names:
+        listed = ", ".join(f"“{name}”" for name in names[:_NAMED])
+        yield Mistake(
+            "issuer_url",
+            _("Also of this issuer: %(names)s. That may well be meant.")
+            % {"names": f"{listed}…" if len(names) > _NAMED else listed},
+            is_error=False,
+        )

@@ -1,0 +1,67 @@
+"""What was understood of a paste, and how an error about one is worded."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from .. import idp_words
+from ..certificates import PRIVATE_KEY, load_certificates
+
+
+@dataclass(frozen=True)
+class Understood:
+    """For an administrator to confirm; an empty field was not in the paste.
+
+    `type` is the connector's. `certificates` is what `normalise_certificates` returns. `provider` is
+    a key of `idp_words`. `choices` are the entity IDs of which `read` must be told one. `url` is where
+    there is more to read, fetched by nobody yet. `notes` are sentences.
+    """
+
+    type: Literal["saml2", "oauth2"] = "saml2"
+    issuer_url: str = ""
+    endpoint: str = ""
+    binding: Literal["", "redirect", "post"] = ""
+    certificates: str = ""
+    identifier_format: str = ""
+    provider: str = ""
+    choices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    url: str = ""
+
+
+def concluded(found: Understood) -> Understood:
+    """Add what follows from the rest: which identity provider it is, and the certificates' dates."""
+    idp = None
+    if found.type == "saml2":
+        idp = idp_words.recognise(issuer_url=found.issuer_url, endpoint=found.endpoint)
+    notes = [*found.notes]
+    for item in load_certificates(found.certificates):
+        if item.is_expired:
+            notes.append(
+                _("The certificate of %(subject)s ended on %(date)s.")
+                % {"subject": item.subject, "date": date_format(item.valid_until)}
+            )
+        elif item.is_not_yet_valid:
+            notes.append(
+                _("The certificate of %(subject)s begins on %(date)s.")
+                % {"subject": item.subject, "date": date_format(item.valid_from)}
+            )
+    return replace(found, provider=idp.key if idp else "", notes=tuple(notes))
+
+
+def refusal(sentence: str, **params: object) -> ValidationError:
+    """The error that `sentence`, what was seen, begins. Of what was pasted it repeats `params` only."""
+    wanted = _(
+        "Wanted is what the identity provider says of itself: its metadata or the https address of "
+        "that, its signing certificate, or the lines of its screen with issuer and sign-on address."
+    )
+    return ValidationError(f"{sentence} {wanted}", code="pasted", params=params)
+
+
+def private_key() -> ValidationError:
+    error = refusal(_("This holds a private key. It was not kept; consider it exposed."))
+    error.code = PRIVATE_KEY
+    return error

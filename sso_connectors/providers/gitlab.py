@@ -1,0 +1,49 @@
+"""GitLab, gitlab.com or an instance of one's own: OpenID Connect."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from .. import outbound
+from .base import Option
+from .oidc import OpenIdConnect
+
+DEFAULT_HOST: Final = "gitlab.com"
+ISSUER: Final = "https://{host}"
+_HOST_AND_PORT = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?").fullmatch
+
+
+def host_and_port(text: str) -> str:
+    """An Option's `clean` for a host that the server may fetch from, with a port where it isn't 443."""
+    text = text.lower()
+    if not _HOST_AND_PORT(text):
+        raise ValidationError(
+            _("“%(text)s” is not a host; it looks like gitlab.company.example."),
+            params={"text": text[:100]},
+        )
+    outbound.validate_server_url(f"https://{text}")
+    return text.removesuffix(":443")
+
+
+class GitLab(OpenIdConnect):
+    method = "gitlab"
+    label = "GitLab"
+    register_at = "https://gitlab.com/-/user_settings/applications"
+    register_where = _("Applications, the application, Redirect URI")
+    words: ClassVar = {"client_id": _("Application ID"), "client_secret": _("Secret")}
+    options: ClassVar = (
+        Option(
+            "host",
+            _("Host"),
+            _("The host of your own instance. Empty: gitlab.com."),
+            default=DEFAULT_HOST,
+            clean=host_and_port,
+        ),
+    )
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        return ISSUER.format(host=options.get("host") or DEFAULT_HOST)

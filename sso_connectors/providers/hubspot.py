@@ -1,0 +1,128 @@
+"""HubSpot: OAuth 2 by its endpoints of 2026-03; those of v1, which social-core's backend uses, end in 2027.
+
+One app is installed into many HubSpot accounts ("hubs"), each with users of its own.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from social_core.backends.oauth import BaseOAuth2PKCE
+from social_core.exceptions import AuthResponseError
+
+from ..identity import Grant
+from .base import Claims, Option, Provider
+
+ISSUER: Final = "https://app.hubspot.com"
+AUTHORIZATION: Final = "https://app.hubspot.com/oauth/authorize"
+TOKENS: Final = "https://api.hubapi.com/oauth/2026-03/token"
+_HUB_ID = re.compile(r"[1-9][0-9]{0,17}").fullmatch
+
+
+def hub_id(text: str) -> str:
+    """An Option's `clean` for the ID of a HubSpot account."""
+    if not _HUB_ID(text):
+        raise ValidationError(
+            _("“%(text)s” is not a hub ID; it is a number such as 1234567."),
+            params={"text": text[:100]},
+        )
+    return text
+
+
+class HubSpot(Provider, BaseOAuth2PKCE[Any]):
+    method = "hubspot"
+    label = "HubSpot"
+    register_at = "https://app.hubspot.com/l/developer-projects"
+    register_where = _("the app, Auth, Redirect URLs")
+    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client secret")}
+    options: ClassVar = (
+        Option(
+            "hub_id",
+            _("Hub ID"),
+            _(
+                "Only people of the HubSpot account with this number may sign in. Empty: of any account, "
+                "and whoever runs one says which addresses its users have."
+            ),
+            clean=hub_id,
+        ),
+    )
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        return ISSUER
+
+    def get_scope(self) -> list[str]:
+        return ["oauth"]
+
+    def authorization_url(self) -> str:
+        return AUTHORIZATION
+
+    def access_token_url(self) -> str:
+        return TOKENS
+
+    # --- who it is --------------------------------------------------------------------------------
+
+    def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Whose the token is (RFC 7662), asked by POST: v1 wants the token in a path, where it is logged."""
+        found = self.get_json(
+            f"{TOKENS}/introspect",
+            method="POST",
+            data={**self._credentials(), "token": access_token, "token_type_hint": "access_token"},
+        )
+        if not isinstance(found, dict):
+            raise AuthResponseError(self, code="malformed_response", stage="user_info")
+        return found
+
+    def identify(self, person: Mapping[str, Any]) -> Claims:
+        self.checks.record(
+            "access token",
+            person.get("active") is True,
+            expected="active",
+            received=f"active {person.get('active')}",
+        )
+        hub, user = person.get("hub_id"), person.get("user_id")
+        wanted = self.option("hub_id")
+        self.checks.record(
+            "hub ID",
+            type(hub) is int and str(hub) == (wanted or str(hub)),
+            expected=wanted or "any",
+            received=hub,
+        )
+        # HubSpot has no flag for it: it is the address that the person signs in to HubSpot with, and
+        # that an invitation went to.
+        email = person.get("user")
+        passed = self.checks.record(
+            "e-mail address",
+            isinstance(email, str) and "@" in email and email == email.strip(),
+            expected="the address that the person signs in to HubSpot with",
+            received=email or "none",
+        )
+        # A user's ID is looked at together with the hub: the same person has another role in another.
+        known = type(hub) is int and type(user) is int
+        return Claims(
+            username=str(email) if passed else "", subject=f"{hub}:{user}" if known else ""
+        )
+
+    # --- the tokens afterwards --------------------------------------------------------------------
+
+    def grant(self, response: Mapping[str, Any], *, previous: Grant | None = None) -> Grant:
+        scopes = response.get("scopes")  # a list, for RFC 6749's `scope`
+        if isinstance(scopes, list):
+            response = {**response, "scope": " ".join(map(str, scopes))}
+        return super().grant(response, previous=previous)
+
+    def revoke_token(self, token: str, uid: str) -> bool | None:
+        """End a refresh token, and with it the app's access for this person."""
+        self.request(
+            f"{TOKENS}/revoke",
+            method="POST",
+            data={**self._credentials(), "token": token, "token_type_hint": "refresh_token"},
+            stage="disconnect",
+        )
+        return True
+
+    def _credentials(self) -> dict[str, str]:
+        client_id, client_secret = self.get_key_and_secret()
+        return {"client_id": client_id, "client_secret": client_secret}

@@ -1,0 +1,73 @@
+"""Okta: OpenID Connect of an organisation, or of one of its authorization servers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from .base import Option
+from .google import domain
+from .oidc import OpenIdConnect
+
+ISSUER: Final = "https://{domain}"
+_SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+
+
+def okta_domain(text: str) -> str:
+    """An Option's `clean` for an organisation's own host name, at Okta's or on a domain of its own."""
+    found = domain(text)
+    first, _dot, rest = found.partition(".")
+    if first.endswith("-admin"):
+        raise ValidationError(
+            _("That is the address of the Admin Console. Leave out “-admin”: %(domain)s."),
+            params={"domain": f"{first.removesuffix('-admin')}.{rest}"},
+        )
+    return found
+
+
+def server_id(text: str) -> str:
+    """An Option's `clean` for the ID of an authorization server, case included."""
+    if not _SERVER(text):
+        raise ValidationError(
+            _("“%(text)s” is not an ID; it looks like “default” or “aus1a2b3c4d5e6f7g8h9”."),
+            params={"text": text[:100]},
+        )
+    return text
+
+
+class Okta(OpenIdConnect):
+    method = "okta"
+    label = "Okta"
+    register_where = _(
+        "Admin Console, Applications, the app, General, LOGIN, Sign-in redirect URIs"
+    )
+    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client secret")}
+    options: ClassVar = (
+        Option(
+            "domain",
+            _("Okta domain"),
+            _("The host name where people sign in, such as acme.okta.com."),
+            required=True,
+            clean=okta_domain,
+        ),
+        Option(
+            "authorization_server",
+            _("Authorization server"),
+            _("The ID of a custom one, such as “default”. Empty: the organisation's own."),
+            clean=server_id,
+        ),
+    )
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        if not options.get("domain"):
+            return ""
+        issuer = ISSUER.format(domain=options["domain"])
+        server = options.get("authorization_server")
+        return f"{issuer}/oauth2/{server}" if server else issuer
+
+    def get_scope(self) -> list[str]:
+        # Without offline_access there is no refresh token.
+        return ["openid", "profile", "email", "offline_access"]

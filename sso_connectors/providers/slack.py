@@ -1,0 +1,94 @@
+"""Slack: OpenID Connect ("Sign in with Slack")."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from social_core.exceptions import AuthProviderError
+
+from .base import Claims, Option
+from .oidc import OpenIdConnect
+
+ISSUER: Final = "https://slack.com"
+REVOCATION: Final = "https://slack.com/api/auth.revoke"
+TEAM_CLAIM: Final = "https://slack.com/team_id"
+_TEAM = re.compile(r"[TE][A-Z0-9]{2,20}").fullmatch
+# What Slack answers of a token that has ended already.
+_ENDED: Final = ("token_revoked", "token_expired", "account_inactive", "invalid_auth")
+
+
+def team(text: str) -> str:
+    """An Option's `clean` for the ID of a workspace."""
+    text = text.upper()
+    if not _TEAM(text):
+        raise ValidationError(
+            _("“%(text)s” is not the ID of a workspace; it looks like T0123ABCD."),
+            params={"text": text[:100]},
+        )
+    return text
+
+
+class Slack(OpenIdConnect):
+    method = "slack"
+    label = "Slack"
+    revokes_access_token = True
+    # It knows no prompt=login; its auth_time is when the token was made, and proves nothing.
+    can_ask_again = False
+    register_at = "https://api.slack.com/apps"
+    register_where = _("the app, OAuth & Permissions, Redirect URLs")
+    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client Secret")}
+    options: ClassVar = (
+        Option(
+            "team",
+            _("Workspace"),
+            _(
+                "Only members of the workspace with this ID may sign in. Empty: of any workspace, "
+                "and whoever runs one says which addresses its members have."
+            ),
+            clean=team,
+        ),
+    )
+
+    # PKCE makes an app there a public client for good, which ours isn't; the nonce ties code to browser.
+    DEFAULT_USE_PKCE = False
+    TOKEN_ENDPOINT_AUTH_METHOD = "client_secret_post"  # noqa: S105 - a name
+
+    @classmethod
+    def issuer_of(cls, options: Mapping[str, Any]) -> str:
+        return ISSUER
+
+    def auth_params(self, state: str | None = None) -> dict[str, Any]:
+        params = super().auth_params(state)
+        if self.option("team"):
+            params["team"] = self.option("team")
+        return params
+
+    def identify(self, person: Mapping[str, Any]) -> Claims:
+        wanted, received = self.option("team"), person.get(TEAM_CLAIM)
+        # The parameter of the request is only a hint, which anybody can take away.
+        self.checks.record(
+            "workspace",
+            isinstance(received, str) and received == (wanted or received),
+            expected=wanted or "any",
+            received=received,
+        )
+        claims = super().identify(person)
+        # A user's ID is one of a kind in its workspace only.
+        return Claims(username=claims.username, subject=f"{received}:{claims.subject}")
+
+    def revoke_token(self, token: str, uid: str) -> bool | None:
+        answer = self.get_json(
+            REVOCATION,
+            method="POST",
+            headers={"Authorization": f"Bearer {token}"},
+            stage="disconnect",
+        )
+        # Slack's errors come with status 200.
+        found = answer if isinstance(answer, dict) else {}
+        if found.get("ok") is not True and found.get("error") not in _ENDED:
+            raise AuthProviderError(
+                self, provider_code=str(found.get("error")), code="http_error", stage="disconnect"
+            )
+        return True

@@ -1,0 +1,43 @@
+"""What the history keeps beside the fields themselves: reasons, and when a secret was set."""
+
+from typing import Any, Final
+
+from django.db import models
+from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
+from simple_history.signals import pre_create_historical_record
+
+from .encryption import Secret, UnreadableSecret
+
+# Reasons are stored, so they are never translated; the history's page says them in words.
+BEGINNING: Final = "beginning"
+APPLIED: Final = "sso_apply"
+RETURNED: Final = "returned to "  # then the time of that version, in ISO 8601
+SUBJECT_RESET: Final = "subject reset"
+SUBJECTS_RESET: Final = "subjects reset: "  # of a whole connector; then how many
+SUBJECT_RESET_AMONG_ALL: Final = "subject reset with its connector"
+
+
+class SecretTime(models.Model):
+    """Base of a history that must tell that a secret changed, and must not hold it.
+
+    The time at which the secret was sealed says it, to the second, and stays through a rotation of keys.
+    """
+
+    client_secret_set_at = models.DateTimeField(_("client secret"), null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+@receiver(pre_create_historical_record)
+def note_secret_time(
+    sender: type[models.Model], instance: Any, history_instance: models.Model, **kwargs: Any
+) -> None:
+    secret: Secret | None = getattr(instance, "client_secret", None)
+    if not isinstance(history_instance, SecretTime) or secret is None:
+        return
+    try:
+        history_instance.client_secret_set_at = secret.sealed_at
+    except UnreadableSecret:
+        return  # damaged, and so of no time

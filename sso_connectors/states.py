@@ -1,0 +1,79 @@
+"""What a connector's attempts say of its state: tested, or failing; and when its certificates were used.
+
+A login costs no write here unless the state changes, but for one an hour for each certificate.
+"""
+
+import time
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from .attempts import Attempt, Outcome
+from .identity import Identity
+from .models import Certificate, Connector, ConnectorType
+
+FAILING_AFTER: Final = 5
+FAILING_PEOPLE: Final = 2
+USE_NOTED_EVERY: Final = timedelta(hours=1)
+# Of which connector's certificates this process need not note a use again, and until when. Its own memory
+# and not the cache: while that is away, a certificate in use would come to look unused.
+_noted: dict[tuple[int, str, datetime], float] = {}
+_MOST_NOTED: Final = 10_000
+
+
+def note_passed(connector: Connector) -> None:
+    """A test or a sign-in passed, by what `connector` trusted when it was loaded."""
+    if connector.tested_at is None or connector.failing_cause:
+        # A change of what it trusts, made meanwhile, has changed this time too.
+        Connector.objects.filter(pk=connector.pk, updated_at=connector.updated_at).update(
+            tested_at=timezone.now(), failing_cause=""
+        )
+
+
+def note_failed(attempt: Attempt) -> None:
+    """A connector fails when its last attempts, of two people or more, failed for one cause."""
+    # Not by `attempt`, which remembers a connector that may have been deleted meanwhile.
+    connector = Connector.objects.filter(pk=attempt.connector_id or 0).first()
+    if connector is None:
+        return
+    cause = _common_cause(connector)
+    if cause != connector.failing_cause:
+        Connector.objects.filter(pk=connector.pk).update(failing_cause=cause)
+
+
+def note_used(connector: Connector, identity: Identity) -> None:
+    """The key that `identity` names verified a sign-in: write it down at most once an hour.
+
+    The memory of this process spares the query; the condition the write, where another was first.
+    """
+    if connector.type != ConnectorType.SAML2:
+        return
+    # With the time of the last change, so that a certificate that was removed and is back counts anew.
+    certificate = connector.pk, identity.key, connector.updated_at
+    if time.monotonic() < _noted.get(certificate, 0):
+        return
+    now = timezone.now()
+    long_ago = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
+    Certificate.objects.filter(long_ago, connector=connector, fingerprint=identity.key).update(
+        last_used_at=now
+    )
+    if len(_noted) >= _MOST_NOTED:
+        _noted.clear()
+    _noted[certificate] = time.monotonic() + USE_NOTED_EVERY.total_seconds()
+
+
+def _common_cause(connector: Connector) -> str:
+    ended = Attempt.objects.filter(connector=connector).exclude(outcome=Outcome.IN_PROGRESS)
+    last = list(ended.values_list("outcome", "cause", "browser")[:FAILING_AFTER])
+    causes = {cause for _, cause, _ in last}
+    people = {browser for _, _, browser in last}
+    if (
+        len(last) == FAILING_AFTER
+        and all(outcome == Outcome.FAILED for outcome, _, _ in last)
+        and len(causes) == 1
+        and len(people) >= FAILING_PEOPLE
+    ):
+        return str(causes.pop())
+    return ""

@@ -1,0 +1,16 @@
+"""What axe-core finds on a page, as a check that a browser test can make anywhere."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+SERIOUS = frozenset({"serious", "critical"})
+
+
+def expect_accessible(page: Page) -> None:
+    """Fail on anything serious, naming the rule and each element."""
+    violations = Axe().run(page).response["violations"]
+    assert not [
+        f"{violation['id']}: {violation['help']}: {[node['target'] for node in violation['nodes']]}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+    ]

@@ -1,0 +1,122 @@
+"""Google: the domain of a Workspace is held to, whatever the request asked for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from sso_connectors.attempts import Attempt
+from sso_connectors.models import Connector
+from sso_connectors.providers import PROVIDERS, Client, google
+from sso_connectors.providers.google import Google
+from tests.agent import Agent
+from tests.conftest import ConnectorMaker, UserMaker
+from tests.idp import OMIT
+from tests.openid import OpenIdProvider, once
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenIdProvider]:
+    """Google, as far as a login meets it: both ways to prove oneself, and no `iss` in the answer."""
+    with OpenIdProvider() as provider:
+        provider.discovery["authorization_response_iss_parameter_supported"] = OMIT
+        monkeypatch.setattr(google, "ISSUER", provider.issuer)
+        yield provider
+
+
+def fields(provider: OpenIdProvider, **options: str) -> dict[str, Any]:
+    return provider.connector(authentication_method="google", options=options)
+
+
+@pytest.mark.django_db
+def test_agent_signs_in(
+    agent: Agent, provider: OpenIdProvider, make_connector: ConnectorMaker, make_user: UserMaker
+) -> None:
+    connector = make_connector(**fields(provider))
+    make_user("alice@acme.example", connector)
+    url = agent.start_oauth()
+    asked = once(url.partition("?")[2])
+    agent.bring(provider.authorize(url, answer={"iss": OMIT}))
+
+    assert agent.username == "alice@acme.example"
+    assert connector.issuer_url == provider.issuer
+    assert (asked["access_type"], asked["prompt"]) == ("offline", "consent")
+    assert "hd" not in asked
+
+
+@pytest.mark.row(21)
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("domain", "passes"),
+    [("acme.example", True), ("evil.example", False), (OMIT, False), (["acme.example"], False)],
+)
+def test_hosted_domain(
+    agent: Agent,
+    provider: OpenIdProvider,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    domain: Any,
+    passes: bool,
+) -> None:
+    """The parameter of the request is a hint only, which anybody can take out of the address."""
+    make_user(
+        "alice@acme.example", make_connector(**fields(provider, hosted_domain="Acme.Example"))
+    )
+    url = agent.start_oauth()
+    assert once(url.partition("?")[2])["hd"] == "acme.example"
+    answer = provider.authorize(
+        url.replace("hd=acme.example", "hd=evil.example"), claims={"hd": domain}
+    )
+
+    assert (agent.bring(answer).status_code == 302) is passes
+    if not passes:
+        attempt = Attempt.objects.get()
+        assert attempt.cause == "response_refused"
+        assert [c["name"] for c in attempt.checks if not c["passed"]] == ["hosted domain"]
+
+
+@pytest.mark.row(21)
+@pytest.mark.django_db
+@pytest.mark.parametrize("verified", [False, OMIT, None, "true"])
+def test_unverified_address(
+    agent: Agent,
+    provider: OpenIdProvider,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    verified: Any,
+) -> None:
+    make_user("alice@acme.example", make_connector(**fields(provider)))
+    answer = {"iss": OMIT}
+    agent.sign_in_oauth(provider, answer=answer, claims={"email_verified": verified})
+    assert Attempt.objects.get().cause == "response_refused"
+
+    assert agent.username is None
+
+
+def test_options() -> None:
+    assert PROVIDERS["google"] is Google
+    assert Google.issuer_of({}) == google.ISSUER == "https://accounts.google.com"
+    assert Google.missing_options({}) == []
+    assert Google.clean_options({"hosted_domain": " ACME.example "}) == {
+        "hosted_domain": "acme.example"
+    }
+    assert Google.clean_options({"hosted_domain": ""}) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["acme", "acme.", ".example", "a b.example", "alice@acme.example", "https://a.example"]
+)
+def test_hosted_domain_that_is_none(text: str) -> None:
+    with pytest.raises(ValidationError, match="is not a domain name"):
+        Google.clean_options({"hosted_domain": text})
+
+
+def test_it_cannot_be_made_to_ask_again(provider: OpenIdProvider) -> None:
+    connector = Connector(
+        name="Acme", reference="acme", force_authn=True, **{**fields(provider), "enabled": False}
+    )
+    with pytest.raises(ValidationError, match="ask for the password again"):
+        connector.clean()
+    client = Client(client_id="a", client_secret="b", issuer=provider.issuer)
+    assert not Google(client).can_ask_again
