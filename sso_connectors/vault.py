@@ -30,6 +30,7 @@ LEASE: Final = timedelta(seconds=30)
 PAUSE: Final = timedelta(seconds=10)
 # A token is refreshed this long before its end, and not handed out any more this long before it; of one
 # that lives for minutes only, at a quarter and an eighth of its life.
+STILL_SIGNS_IN: Final = timedelta(days=30)
 AHEAD: Final = timedelta(minutes=5)
 MARGIN: Final = timedelta(seconds=60)
 
@@ -138,6 +139,18 @@ class Token(models.Model):
         except IntegrityError:  # a second sign-in of the same person, or the link is gone
             return bool(stored.update(**changes))
         return True
+
+    @classmethod
+    def lacks_consent(cls, connector_id: int) -> bool:
+        """Whether somebody who still signs in there has tokens that can't be renewed."""
+        lately = timezone.now() - STILL_SIGNS_IN
+        dead = Q(state=TokenState.RECONNECT_NEEDED) | Q(refresh_token__isnull=True)
+        return cls.objects.filter(
+            dead,
+            connector_id=connector_id,
+            link__user__is_active=True,
+            link__last_sign_in_at__gt=lately,
+        ).exists()
 
     def grant(self) -> Grant:
         """Raises UnreadableSecret."""

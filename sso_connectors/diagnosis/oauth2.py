@@ -160,6 +160,11 @@ GUEST: Final = Finding(
         "tenant where they are at home."
     ),
 )
+NOT_GOOGLES: Final = Finding(
+    Turn.AGENT,
+    _("The address of the Google account belongs to neither Gmail nor a Google Workspace domain."),
+    _("The agent signs in with the Google account that their company gave them."),
+)
 NO_OBJECT: Final = Finding(
     Turn.IT_PERSON,
     _("The ID token lacks the person's object identifier (oid)."),
@@ -224,6 +229,7 @@ FINDERS: Final[Mapping[str, Callable[[str, str], Finding]]] = {
     "tenant": _account,
     "hosted domain": _account,
     "workspace": _account,
+    "whose address": lambda expected, received: NOT_GOOGLES,
     "hub ID": _account,
     "member of the tenant": lambda expected, received: GUEST.naming(address=_first(received)),
     "object identifier": lambda expected, received: NO_OBJECT,

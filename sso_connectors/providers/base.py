@@ -87,6 +87,8 @@ class Provider(BaseOAuth2[Any]):
 
     # Whether it asks for the password again where a connector wants that, and proves that it did.
     can_ask_again: ClassVar[bool] = False
+    # Whether it gives a refresh token only to who consents anew: asked for where somebody needs one.
+    renews_by_consent: ClassVar[bool] = False
     # Whether it takes back access tokens only; elsewhere the refresh token takes them along (RFC 7009 section 2.1).
     revokes_access_token: ClassVar[bool] = False
 
@@ -116,6 +118,7 @@ class Provider(BaseOAuth2[Any]):
         self.state = state
         self.begun_at = begun_at
         self.person: Mapping[str, Any] = {}
+        self.consent_anew = False
         self._sent: set[str] = {client.client_secret}
         super().__init__(
             ClientStrategy(self.memory, dict(received or {})), redirect_uri=addresses.reply_url()

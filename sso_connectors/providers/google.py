@@ -27,6 +27,7 @@ def domain(text: str) -> str:
 class Google(OpenIdConnect):
     method = "google"
     label = "Google"
+    renews_by_consent = True
     can_ask_again = False  # it knows no prompt=login, and says no auth_time
     register_at = "https://console.cloud.google.com/apis/credentials"
     register_where = _(
@@ -48,11 +49,26 @@ class Google(OpenIdConnect):
         return ISSUER
 
     def auth_params(self, state: str | None = None) -> dict[str, Any]:
-        # Without these two Google gives a refresh token at the first sign-in only.
-        params = {**super().auth_params(state), "access_type": "offline", "prompt": "consent"}
+        params = {**super().auth_params(state), "access_type": "offline"}
+        if self.consent_anew:
+            params["prompt"] = "consent"
         if self.option("hosted_domain"):
             params["hd"] = self.option("hosted_domain")
         return params
+
+    def vouched_email(self, person: Mapping[str, Any]) -> str:
+        """Google vouches for its own addresses; of others it has once seen a mail arrive there."""
+        address = super().vouched_email(person)
+        if not address or self.option("hosted_domain"):
+            return address
+        is_own = bool(person.get("hd")) or address.lower().endswith("@gmail.com")
+        self.checks.record(
+            "whose address",
+            is_own,
+            expected="an address of a Google Workspace domain, or of gmail.com",
+            received=address,
+        )
+        return address if is_own else ""
 
     def identify(self, person: Mapping[str, Any]) -> Claims:
         wanted = self.option("hosted_domain")

@@ -77,6 +77,7 @@ _HINTS: Final[Mapping[str, str]] = {
 class OAuth2(Protocol):
     def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
         provider = provider_of(connector, pending, Checks())
+        provider.consent_anew = provider.renews_by_consent and Token.lacks_consent(connector.pk)
         with outbound.within(MAX_SECONDS), _explained(provider):
             url = str(provider.auth_url())
         try:

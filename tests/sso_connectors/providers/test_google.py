@@ -1,15 +1,18 @@
 """Google: the domain of a Workspace is held to, whatever the request asked for."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from sso_connectors.attempts import Attempt
-from sso_connectors.models import Connector
+from sso_connectors.models import Connector, Link
 from sso_connectors.providers import PROVIDERS, Client, google
 from sso_connectors.providers.google import Google
+from sso_connectors.vault import Token, TokenState
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT
@@ -37,12 +40,67 @@ def test_agent_signs_in(
     make_user("alice@acme.example", connector)
     url = agent.start_oauth()
     asked = once(url.partition("?")[2])
-    agent.bring(provider.authorize(url, answer={"iss": OMIT}))
+    agent.bring(provider.authorize(url, answer={"iss": OMIT}, claims={"hd": "acme.example"}))
 
     assert agent.username == "alice@acme.example"
     assert connector.issuer_url == provider.issuer
-    assert (asked["access_type"], asked["prompt"]) == ("offline", "consent")
+    assert asked["access_type"] == "offline"
+    assert "prompt" not in asked, "nobody is asked for consent at each sign-in"
     assert "hd" not in asked
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "dead", [{"refresh_token": None}, {"state": TokenState.RECONNECT_NEEDED}], ids=str
+)
+def test_consent_is_asked_for_while_somebody_needs_a_token(
+    agent: Agent,
+    provider: OpenIdProvider,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    dead: dict[str, Any],
+) -> None:
+    make_user("alice@acme.example", make_connector(**fields(provider)))
+    said = {"answer": {"iss": OMIT}, "claims": {"hd": "acme.example"}}
+    agent.sign_in_oauth(provider, **said)
+    assert "prompt" not in once(agent.start_oauth().partition("?")[2])
+
+    Token.objects.update(**dead)
+    url = agent.start_oauth()
+    assert once(url.partition("?")[2])["prompt"] == "consent"
+    agent.bring(provider.authorize(url, **said))
+    assert "prompt" not in once(agent.start_oauth().partition("?")[2]), "that healed it"
+
+    Token.objects.update(**dead)
+    Link.objects.update(last_sign_in_at=timezone.now() - timedelta(days=31))
+    assert "prompt" not in once(agent.start_oauth().partition("?")[2]), "of one who comes no more"
+
+
+@pytest.mark.row(21)
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "domain", "passes"),
+    [
+        ("alice@acme.example", "acme.example", True),
+        ("alice@gmail.com", OMIT, True),
+        ("alice@acme.example", OMIT, False),
+        ("alice@evilgmail.com", OMIT, False),
+    ],
+)
+def test_address_that_is_not_googles_own(
+    agent: Agent,
+    provider: OpenIdProvider,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    name: str,
+    domain: Any,
+    passes: bool,
+) -> None:
+    """Google once saw a mail arrive there; the company may have given the address to another since."""
+    make_user(name, make_connector(**fields(provider)))
+    answer = {"iss": OMIT}
+    response = agent.sign_in_oauth(provider, answer=answer, claims={"hd": domain, "email": name})
+    assert (response.status_code == 302) is passes
 
 
 @pytest.mark.row(21)

@@ -51,7 +51,7 @@ def urlencoded(value: str) -> str:
 def test_registry() -> None:
     assert isinstance(PROTOCOLS["saml2"], Saml2)
     with pytest.raises(KeyError):
-        PROTOCOLS["oauth2"]
+        PROTOCOLS["saml1"]
 
 
 def test_form() -> None:
