@@ -12,6 +12,11 @@ os.environ["PRIVATE_IDP_HOSTS"] = ""
 os.environ["FIELD_ENCRYPTION_KEYS"] = (
     "b25seS1mb3ItdGVzdHMsIHRoZSBuZXdlciBrZXkuLi4=,b25seS1mb3ItdGVzdHMsIHRoZSBvbGRlciBrZXkuLi4="
 )
+# Each process of a parallel run empties a Redis database of its own.
+if os.environ.get("CACHE_URL", "").startswith("redis"):
+    server, _, number = os.environ["CACHE_URL"].rpartition("/")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    os.environ["CACHE_URL"] = f"{server}/{int(number) + int(worker)}"
 # Playwright keeps an event loop in the tests' thread, which Django would take for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 

@@ -253,7 +253,6 @@ def test_meant_for_during_a_roll_over(make_connector: ConnectorMaker, sign: Any)
         {"assertion_issuer": OMIT},
         {"assertions": 0},
     ],
-    ids=str,
 )
 def test_meant_for_nobody(make_connector: ConnectorMaker, lies: dict[str, Any]) -> None:
     make_connector()

@@ -226,7 +226,6 @@ def test_destination_is_demanded_where_it_is_signed() -> None:
         {"edit_before_signing": _twice(saml("AuthnStatement"))},
         {"edit_before_signing": _with(saml("Assertion"), saml("Advice"), "x")},
     ],
-    ids=str,
 )
 def test_what_is_allowed(lies: Lies) -> None:
     with time_machine.travel(datetime.now(UTC), tick=False):
@@ -418,7 +417,6 @@ def test_failure_without_words() -> None:
         {"edit_before_signing": _twice(samlp("Status"))},
         {"edit_before_signing": _without(samlp("StatusCode"))},
     ],
-    ids=str,
 )
 def test_only_success_is_success(lies: Lies) -> None:
     """A good assertion comes along each time."""
