@@ -44,13 +44,12 @@ class Day:
     date: date
     signed_in: int
     failed: int
-    address: str
 
 
 @dataclass(frozen=True)
 class Busy:
     connector: Connector
-    sign_ins: int
+    attempts: int
     address: str
 
 
@@ -79,9 +78,7 @@ class Overview:
 
     @property
     def may_add(self) -> bool:
-        return self._user.has_perms(
-            ("sso_connectors.add_connector", "sso_connectors.change_trust")
-        )
+        return self._user.has_perms(("sso_connectors.add_connector", "sso_connectors.change_trust"))
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -160,7 +157,6 @@ class Overview:
                 date=day,
                 signed_in=counts.get(((today - day).days, Outcome.SIGNED_IN), 0),
                 failed=counts.get(((today - day).days, Outcome.FAILED), 0),
-                address=_list(Attempt, **_within(day)),
             )
             for day in dates
         ]
@@ -198,15 +194,15 @@ class Overview:
 
     @cached_property
     def busiest(self) -> list[Busy] | None:
-        """The connectors most signed in through lately."""
+        """The connectors most used lately, by attempts of whatever outcome."""
         if self.connectors is None or not self._may_view("sso_connectors", "attempt"):
             return None
         since = _midnight(timezone.localdate() - timedelta(days=BUSY_DAYS - 1))
-        lately = _sign_ins().filter(
-            started_at__gte=since, outcome=Outcome.SIGNED_IN, connector__isnull=False
-        )
         counts = dict(
-            lately.values("connector")
+            Attempt.objects.filter(
+                started_at__gte=since, purpose=Purpose.SIGN_IN, connector__isnull=False
+            )
+            .values("connector")
             .annotate(count=Count("pk"))
             .order_by("-count", "connector")
             .values_list("connector", "count")[:BUSIEST]
@@ -219,7 +215,7 @@ class Overview:
                 _list(
                     Attempt,
                     connector__id__exact=str(pk),
-                    outcome__exact=Outcome.SIGNED_IN.value,
+                    purpose__exact=Purpose.SIGN_IN.value,
                     started_at__gte=str(since),
                 ),
             )
@@ -231,14 +227,13 @@ class Overview:
         return any(self._user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
 
 
-def _sign_ins() -> "QuerySet[Attempt]":
-    return Attempt.objects.filter(purpose=Purpose.SIGN_IN)
-
-
-def _counted(day: date) -> "QuerySet[Attempt, dict[str, Any]]":
+def _counted(day: date) -> "QuerySet[Any, Any]":
     return (
-        _sign_ins()
-        .filter(**_bounds(day), outcome__in=(Outcome.SIGNED_IN, Outcome.FAILED))
+        Attempt.objects.filter(
+            **_bounds(day),
+            purpose=Purpose.SIGN_IN,
+            outcome__in=(Outcome.SIGNED_IN, Outcome.FAILED),
+        )
         .order_by()
         .values("outcome")
         .annotate(ago=Value((timezone.localdate() - day).days), count=Count("pk"))

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -80,6 +81,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's page, but not for a session that the database failed to store, which it calls a 400."""
     if _is_database_away(exception):
         return server_error(request)
+    if isinstance(exception, RequestDataTooBig):
+        return render(request, "413.html", status=413)
     return defaults.bad_request(request, exception)
 
 

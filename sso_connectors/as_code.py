@@ -14,10 +14,12 @@ from typing import Any, Final
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError, transaction
 from django.views.decorators.debug import sensitive_variables
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from users.models import User
 from users.usernames import normalise_username
 
+from .bulk_history import history_together
 from .certificates import load_certificates
 from .encryption import UnreadableSecret
 from .models import (
@@ -30,6 +32,7 @@ from .models import (
 )
 from .protocols.oauth2.revocation import revoke_of_all_inactive
 from .providers import PROVIDERS
+from .records import APPLIED
 
 _BATCH: Final = 500
 _TEXT: Final[tuple[str, ...]] = (
@@ -252,7 +255,8 @@ def _apply_connectors(items: list[Any], reading: _Reading, result: Result) -> di
             after = _values(connector)
             changed = [key for key in after if after[key] != before[key]]
             if is_new or changed:
-                connector.save()
+                with history_together(by=None, reason=APPLIED):
+                    connector.save()
                 result.changes.append(
                     f"connector {connector.reference}: "
                     + ("created" if is_new else f"changed {', '.join(changed)}")
@@ -445,8 +449,14 @@ def _write_users(batch: Mapping[str, dict[str, Any]], result: Result) -> None:
                 user.session_epoch += 1
             changed.append(user)
             result.changes.append(f"user {username}: changed")
-    User.objects.bulk_create(new, batch_size=_BATCH)
-    User.objects.bulk_update(changed, ["is_active", "is_staff", "session_epoch"], batch_size=_BATCH)
+    bulk_create_with_history(new, User, batch_size=_BATCH, default_change_reason=APPLIED)
+    bulk_update_with_history(
+        changed,
+        User,
+        ["is_active", "is_staff", "session_epoch"],
+        batch_size=_BATCH,
+        default_change_reason=APPLIED,
+    )
     revoke_of_all_inactive()
 
 
@@ -475,5 +485,7 @@ def _write_links(
             if pk not in want:
                 gone.append(link.pk)
                 result.changes.append(f"user {username}: unlinked from {link.connector.reference}")
-    Link.objects.bulk_create(new, batch_size=_BATCH)
-    Link.objects.filter(pk__in=gone).delete()
+    bulk_create_with_history(new, Link, batch_size=_BATCH, default_change_reason=APPLIED)
+    if gone:
+        with history_together(by=None, reason=APPLIED):
+            Link.objects.filter(pk__in=gone).delete()

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -139,8 +140,11 @@ class Attempt(models.Model):
         verbose_name = _("login attempt")
         verbose_name_plural = _("login attempts")
         ordering: ClassVar = ["-started_at", "-pk"]
+        permissions: ClassVar = [("view_personal", _("Can see who is named in login attempts"))]
         indexes: ClassVar = [
-            models.Index(fields=["connector", "-started_at"], name="attempt_of_connector")
+            models.Index(fields=["connector", "-started_at"], name="attempt_of_connector"),
+            # Kept as the identity provider wrote it, and found in any letter case.
+            models.Index(Lower("username"), name="attempt_of_username"),
         ]
 
     def __str__(self) -> str:

@@ -32,13 +32,9 @@ def certificate_ending() -> Q:
 
 def never_used() -> "QuerySet[Link]":
     """Links through which nobody has signed in, though there was time to."""
-    return Link.objects.filter(
-        last_sign_in_at=None, created_at__lt=timezone.now() - UNUSED_AFTER
-    )
+    return Link.objects.filter(last_sign_in_at=None, created_at__lt=timezone.now() - UNUSED_AFTER)
 
 
 def to_reconnect() -> "QuerySet[Link]":
     """Links whose tokens are dead until their user signs in again."""
     return Link.objects.filter(token__state=TokenState.RECONNECT_NEEDED)
-
-

@@ -104,3 +104,9 @@ def unused_for(certificate: Certificate, others: Iterable[Certificate]) -> timed
     )
     unused = timezone.now() - since
     return unused if was_used_meanwhile and unused >= UNUSED_AFTER else None
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and the like, by which a name could add a header or a line that isn't ours."""
+    seen = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(seen.split())

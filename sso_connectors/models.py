@@ -27,7 +27,7 @@ from .certificates import (
 from .encryption import NoEncryptionKey, Secret, SecretField
 from .pending import PendingLogin
 from .providers import PROVIDERS
-from .records import SecretTime
+from .records import History, SecretTime
 from .vault import Token
 
 __all__ = ["Attempt", "Certificate", "Connector", "Link", "PendingLogin", "Token"]
@@ -320,6 +320,7 @@ class Connector(models.Model):
             "updated_at",
         ],
         bases=[SecretTime],
+        history_manager=History,
     )
     _refused: frozenset[str] = frozenset()
     _was: tuple[object, ...] | None = None
@@ -561,7 +562,9 @@ class Certificate(models.Model):
     warned_at_days = models.PositiveSmallIntegerField(
         null=True,
         editable=False,
-        help_text=_("At how many days before its end the contact was last told; 0: that it has ended."),
+        help_text=_(
+            "At how many days before its end the contact was last told; 0: that it has ended."
+        ),
     )
 
     class Meta:
@@ -622,7 +625,9 @@ class Link(models.Model):
     )
     created_at = models.DateTimeField(_("linked"), auto_now_add=True)
     last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True, editable=False)
-    history = HistoricalRecords(excluded_fields=["subject", "last_sign_in_at", "created_at"])
+    history = HistoricalRecords(
+        excluded_fields=["subject", "last_sign_in_at", "created_at"], history_manager=History
+    )
 
     class Meta:
         verbose_name = _("link")

@@ -1,10 +1,13 @@
 """What the history keeps beside the fields themselves: reasons, and when a secret was set."""
 
+from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from django.db import models
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
+from simple_history.manager import HistoryManager
 from simple_history.signals import pre_create_historical_record
 
 from .encryption import Secret, UnreadableSecret
@@ -16,6 +19,15 @@ RETURNED: Final = "returned to "  # then the time of that version, in ISO 8601
 SUBJECT_RESET: Final = "subject reset"
 SUBJECTS_RESET: Final = "subjects reset: "  # of a whole connector; then how many
 SUBJECT_RESET_AMONG_ALL: Final = "subject reset with its connector"
+
+
+class History(HistoryManager):  # type: ignore[misc]  # django-simple-history ships no types
+    """Makes its class once; django-simple-history makes one for each row that it writes."""
+
+    @classmethod
+    @cache
+    def from_queryset(cls, queryset_class: Any, class_name: str | None = None) -> Any:
+        return super().from_queryset(queryset_class, class_name)
 
 
 class SecretTime(models.Model):
@@ -34,10 +46,13 @@ class SecretTime(models.Model):
 def note_secret_time(
     sender: type[models.Model], instance: Any, history_instance: models.Model, **kwargs: Any
 ) -> None:
-    secret: Secret | None = getattr(instance, "client_secret", None)
-    if not isinstance(history_instance, SecretTime) or secret is None:
-        return
+    if isinstance(history_instance, SecretTime):
+        history_instance.client_secret_set_at = time_of(instance.client_secret)
+
+
+def time_of(secret: Secret | None) -> datetime | None:
+    """When a secret was set; None where there is none, or a damaged one."""
     try:
-        history_instance.client_secret_set_at = secret.sealed_at
+        return secret.sealed_at if secret is not None else None
     except UnreadableSecret:
-        return  # damaged, and so of no time
+        return None

@@ -121,6 +121,8 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
         "sso_connectors/failure.html",
         {
             "code": attempt.code if attempt else "",
+            # The address of this page may have been good for one time.
+            "language_next": login.callback_address({"failed": code}),
             "connector": attempt.connector if attempt else None,
             "cause": attempt.cause if attempt else "",
             "status": status,

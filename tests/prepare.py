@@ -44,6 +44,12 @@ PARTS = (
         files=("php", "/usr/share/simplesamlphp/www"),
     ),
     Part(
+        name="gettext",
+        needed_for="the test that no string lacks its French",
+        packages=("gettext",),
+        files=("xgettext", "msgfmt"),
+    ),
+    Part(
         name="Node.js",
         needed_for="the tests against oidc-provider",
         packages=("nodejs", "npm"),

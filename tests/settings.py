@@ -8,9 +8,9 @@ os.environ["PUBLIC_BASE_URL"] = "http://localhost:8000"
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1],other.example"
 os.environ["TRUSTED_PROXIES"] = ""
 os.environ["PRIVATE_IDP_HOSTS"] = ""
-# "only-for-tests, the newer key..." and "only-for-tests, the older key...", in base64.
+# SHA-256 of "only for tests, the newer key" and "only for tests, the older key".
 os.environ["FIELD_ENCRYPTION_KEYS"] = (
-    "b25seS1mb3ItdGVzdHMsIHRoZSBuZXdlciBrZXkuLi4=,b25seS1mb3ItdGVzdHMsIHRoZSBvbGRlciBrZXkuLi4="
+    "BCiFa7AJvI7Uhr44ircXvuaHv5q9Ma_2bHjNJ39hVis=,DKJ4NskgfAPX6uCZ5YHkrzc3X_g_xDtqCy12YXN98zw="
 )
 # Each process of a parallel run empties a Redis database of its own.
 if os.environ.get("CACHE_URL", "").startswith("redis"):

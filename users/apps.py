@@ -9,6 +9,7 @@ class UsersConfig(AppConfig):
     def ready(self) -> None:
         from .models import note_login
 
-        # Django's would write to the history of the person's card at each login.
+        # Django's own would write to the history of the person's card at each login. Under its name,
+        # ours is in its place whichever of the two apps is ready first.
         user_logged_in.disconnect(dispatch_uid="update_last_login")
-        user_logged_in.connect(note_login, dispatch_uid="users.note_login")
+        user_logged_in.connect(note_login, dispatch_uid="update_last_login")

@@ -1,6 +1,6 @@
 """Small pieces of HTML that several screens show."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.templatetags.static import static
 from django.utils.formats import date_format
@@ -10,7 +10,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ..certificates import SigningCertificate
-from ..models import Connector, State, Token
+from ..expiry import unused_for
+from ..models import Certificate, Connector, State, Token
 from ..protocols.oauth2.tokens import needs_reconnect
 
 _HEAD, _TAIL = 18, 8
@@ -60,27 +61,67 @@ def token_pill(token: Token | None, connector: Connector) -> SafeString:
     return pill("passed", _("ok until %(time)s") % {"time": until})
 
 
-def certificate_list(items: Iterable[SigningCertificate]) -> SafeString:
-    """What was understood of the pasted certificates."""
+def certificate_list(
+    items: Iterable[SigningCertificate],
+    uses: Iterable[Certificate] = (),
+    *,
+    removal: Callable[[SigningCertificate], str] | None = None,
+) -> SafeString:
+    """What was understood of the pasted certificates.
+
+    uses: what is known of their use. removal: the address of the page that removes one.
+    """
+    rows = {row.fingerprint: row for row in uses}
     return format_html(
         '<ul class="certificates">{}</ul>',
         format_html_join(
             "",
-            "<li><strong>{}</strong> <span>{}</span> <code>{}</code> {}</li>",
+            '<li><div class="head"><strong>{}</strong> {}</div><dl>'
+            "<dt>{}</dt><dd>{}</dd><dt>{}</dt><dd><code>{}</code></dd>{}</dl>{}</li>",
             (
                 (
                     item.subject,
-                    _("valid from %(from)s until %(until)s")
+                    _validity(item),
+                    _("Valid"),
+                    _("from %(from)s until %(until)s")
                     % {
                         "from": date_format(item.valid_from),
                         "until": date_format(item.valid_until),
                     },
+                    _("SHA-256"),
                     item.fingerprint,
-                    _validity(item),
+                    _last_use(rows, item.fingerprint),
+                    _remove_button(item, removal(item)) if removal else "",
                 )
                 for item in items
             ),
         ),
+    )
+
+
+def _last_use(rows: dict[str, Certificate], fingerprint: str) -> SafeString | str:
+    row = rows.get(fingerprint)
+    if row is None:
+        return ""
+    last = (
+        date_format(localtime(row.last_used_at), "DATETIME_FORMAT")
+        if row.last_used_at
+        else _("not used yet")
+    )
+    unused = unused_for(row, rows.values())
+    advice: SafeString | str = ""
+    if unused is not None:
+        words = _("unused for %(days)d days, safe to remove") % {"days": unused.days}
+        advice = pill("disabled", words)
+    return format_html("<dt>{}</dt><dd>{} {}</dd>", _("Last use"), last, advice)
+
+
+def _remove_button(item: SigningCertificate, address: str) -> SafeString:
+    return format_html(
+        '<a class="button remove" href="{}">{}<span class="visually-hidden">: {}</span></a>',
+        address,
+        _("Remove…"),
+        item.fingerprint[:11],
     )
 
 

@@ -1,11 +1,12 @@
 """The list of connectors: its columns, its filters, and the cog-wheel menu of each row."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Case, IntegerField, Q, QuerySet, When
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,10 +15,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from .. import attention
+from ..certificates import EXPIRING
 from ..models import COMPLETE, Connector, ConnectorType, State
+from . import linking
 from .cells import cog, shortened, state_pills
+from .filters import CertificateFilter
 from .switching import may_switch, switch_address
 from .testing import may_test
+
+# How the list sorts by state; an expiring certificate comes right after what fails.
+IN_NEED_FIRST: Final = Case(
+    When(attention.FAILING, then=0),
+    When(Q(enabled=True, type=ConnectorType.SAML2, certificates_end__lt=Now() + EXPIRING), then=1),
+    When(enabled=True, tested_at=None, then=2),
+    When(enabled=True, then=3),
+    When(COMPLETE, then=4),
+    default=5,
+    output_field=IntegerField(),
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -52,7 +68,13 @@ class ConnectorList(admin.ModelAdmin[Connector]):
         "identifier",
         "state",
     )
-    list_filter: Any = (StateFilter, "type", "authentication_method", "identifier_format")
+    list_filter = (
+        StateFilter,
+        CertificateFilter,
+        "type",
+        "authentication_method",
+        "identifier_format",
+    )
     search_fields = ("name", "reference", "issuer_url", "endpoint", "contact")
     search_help_text = _("Search by name, reference, issuer URL, endpoint or contact")
     list_per_page = 50
@@ -79,7 +101,7 @@ class ConnectorList(admin.ModelAdmin[Connector]):
     def method(self, connector: Connector) -> str:
         return connector.get_authentication_method_display() or "–"
 
-    @admin.display(description=_("state"), ordering="enabled")
+    @admin.display(description=_("state"), ordering=IN_NEED_FIRST)
     def state(self, connector: Connector) -> SafeString:
         return state_pills(connector)
 
@@ -134,8 +156,8 @@ def _items(request: HttpRequest, connector: Connector) -> Iterator[SafeString]:
         yield _posting(reverse(f"{view}_test", args=[connector.pk]), gettext("Test sign-in"))
     if request.user.has_perm("sso_connectors.view_attempt"):
         yield _leading(attempts_of(connector), gettext("Attempts"))
-    if request.user.has_perm("sso_connectors.view_link"):
-        yield _leading(reverse(f"{view}_users", args=[connector.pk]), gettext("Users"))
+    if users_of(request, connector):
+        yield _leading(users_of(request, connector), gettext("Users"))
     if may_switch(request):
         if connector.enabled:
             yield _leading(switch_address(connector, on=False), gettext("Disable…"))
@@ -156,6 +178,13 @@ def copy_login_address(connector: Connector, label: str, *, css_class: str = "")
 def attempts_of(connector: Connector) -> str:
     address = reverse("admin:sso_connectors_attempt_changelist")
     return f"{address}?connector__id__exact={connector.pk}"
+
+
+def users_of(request: HttpRequest, connector: Connector) -> str:
+    """The address of the connector's Users tab, for whoever may see it."""
+    if not linking.may_see(request):
+        return ""
+    return reverse("admin:sso_connectors_connector_users", args=[connector.pk])
 
 
 def _posting(address: str, label: str) -> SafeString:

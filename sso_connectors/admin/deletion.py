@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
@@ -17,6 +17,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import ngettext
+
+from users.models import User
+
+from ..bulk_history import history_together
 
 _NAMED: Final = 20
 
@@ -83,6 +87,15 @@ class CountedDeletion:
                 lacking.add(str(model._meta.verbose_name))
         return named, counts, lacking, []
 
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with history_together(by=_who_stays(request, gone=obj == request.user)):
+            obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        own = queryset.filter(pk=request.user.pk) if queryset.model is User else queryset.none()
+        with history_together(by=_who_stays(request, gone=own.exists())):
+            queryset.delete()
+
     def _lacks_permission(self, request: HttpRequest, model: type[Model], rows: _Rows) -> bool:
         # Each row is asked for: who may delete agents could otherwise delete a superuser among them.
         if not self.admin_site.is_registered(model):
@@ -103,6 +116,11 @@ class CountedDeletion:
             return str(row)
         view = f"{self.admin_site.name}:{row._meta.app_label}_{row._meta.model_name}_change"
         return format_html('<a href="{}">{}</a>', reverse(view, args=[quote(row.pk)]), row)
+
+
+def _who_stays(request: HttpRequest, *, gone: bool) -> User | None:
+    """Who deletes, for the history; None when they delete themselves, since it can't point to them then."""
+    return None if gone else cast(User, request.user)
 
 
 def _by_model(collector: Collector) -> dict[type[Model], _Rows]:

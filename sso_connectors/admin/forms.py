@@ -9,8 +9,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from ..certificates import PRIVATE_KEY, load_certificates
+from ..certificates import load_certificates
 from ..encryption import Secret
+from ..mistakes import Mistake, mistakes
 from ..models import (
     OAUTH2_REQUIRED,
     SAML_REQUIRED,
@@ -26,12 +27,13 @@ from .oauth2_fields import (
     options_by_field,
     vendors_words,
 )
+from .paste_form import TakesPaste, without_private_keys
 
 _NEEDED = _("This is needed before the connector can be enabled.")
 _SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute")
 
 
-class ConnectorForm(forms.ModelForm[Connector]):
+class ConnectorForm(TakesPaste):
     confirm_validity = forms.BooleanField(
         label=_("Use this certificate although its dates say otherwise"),
         required=False,
@@ -89,6 +91,7 @@ class ConnectorForm(forms.ModelForm[Connector]):
         self._options = options_by_field() if "client_id" in self.fields else {}
         self._unshown: set[str] = set()
         self.has_parted_with_secret = False
+        self.doubts: list[Mistake] = []
         for name in (*SAML_REQUIRED, *OAUTH2_REQUIRED):
             if name in self.fields:
                 # Needed to be enabled, not to be saved: an asterisk without `required`.
@@ -147,6 +150,8 @@ class ConnectorForm(forms.ModelForm[Connector]):
                 self._overlook(name)
         if is_oauth2 and self._options:
             self._take_client(cleaned, method)
+        if not is_oauth2:
+            self.refuse_unread()
         return cleaned
 
     def _overlook(self, name: str) -> None:
@@ -163,7 +168,7 @@ class ConnectorForm(forms.ModelForm[Connector]):
     def _take_client(self, cleaned: dict[str, Any], method: str) -> None:
         """Put options and secret on the connector, which the admin doesn't do."""
         connector = self.instance
-        before = _trusted(connector.authentication_method, connector.options)
+        before = trusted_provider(connector.authentication_method, connector.options)
         if method in PROVIDERS:
             try:
                 connector.options = PROVIDERS[method].clean_options(
@@ -180,7 +185,7 @@ class ConnectorForm(forms.ModelForm[Connector]):
         typed = cleaned.get("client_secret")
         if typed:
             connector.client_secret = typed
-        elif connector.client_secret and before != _trusted(method, connector.options):
+        elif connector.client_secret and before != trusted_provider(method, connector.options):
             self._part_with_secret(method)
 
     def _part_with_secret(self, method: str) -> None:
@@ -232,12 +237,20 @@ class ConnectorForm(forms.ModelForm[Connector]):
     def _post_clean(self) -> None:
         before = self.instance.certificates
         super()._post_clean()  # type: ignore[misc]  # django-stubs does not know it
-        for name, errors in list(self.errors.items()):
-            if any(error.code == PRIVATE_KEY for error in errors.as_data()):
-                # A page that shows a private key again has repeated it.
-                self.data = {**self.data, self.add_prefix(name): ""}
+        if "endpoint" in self.fields:
+            self._look_for_mistakes()
         if "certificates" in self.changed_data and not self.errors:
             self._confirm_validity(before)
+        if self.errors:
+            # A page that shows a private key again has repeated it.
+            self.data = without_private_keys(self.data)
+
+    def _look_for_mistakes(self) -> None:
+        for mistake in mistakes(self.instance):
+            if not mistake.is_error:
+                self.doubts.append(mistake)
+            elif mistake.field not in self.errors:
+                self.add_error(mistake.field, ValidationError(mistake.sentence, code="mistake"))
 
     def _confirm_validity(self, before: str) -> None:
         known = {item.fingerprint for item in load_certificates(before)}
@@ -268,7 +281,7 @@ class ConnectorForm(forms.ModelForm[Connector]):
         )
 
 
-def _trusted(method: str, options: dict[str, Any]) -> tuple[str, str]:
+def trusted_provider(method: str, options: dict[str, Any]) -> tuple[str, str]:
     """Who would be told the client secret."""
     provider = PROVIDERS.get(method)
     if provider is None or provider.missing_options(options):

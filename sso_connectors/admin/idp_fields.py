@@ -4,7 +4,7 @@ The names of all stand in the page, those of the chosen one shown; maker.js show
 is chosen.
 """
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -12,6 +12,7 @@ from ..idp_words import IDPS, Idp
 
 # The name of the form's select: it chooses words and nothing else.
 CHOSEN = "words_of"
+_HIDDEN = SafeString(" hidden")
 
 
 def idps_words(word: str, *, chosen: str) -> SafeString:
@@ -20,13 +21,14 @@ def idps_words(word: str, *, chosen: str) -> SafeString:
         "",
         ' <span class="vendor" data-idp="{}"{}>{}</span>',
         (
-            (idp.key, "" if idp.key == chosen else _HIDDEN, _sentence(idp, getattr(idp.words, word)))
+            (
+                idp.key,
+                "" if idp.key == chosen else _HIDDEN,
+                _sentence(idp, getattr(idp.words, word)),
+            )
             for idp in IDPS
         ),
     )
-
-
-_HIDDEN = format_html(" hidden")
 
 
 def _sentence(idp: Idp, words: str) -> str:

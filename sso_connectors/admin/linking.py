@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
@@ -14,17 +14,17 @@ from simple_history.utils import bulk_create_with_history
 from users.models import User
 from users.usernames import normalise_username
 
+from ..bulk_history import history_together
 from ..models import Connector, Link
-from .together import history_together
 
 # More at once is work for `sso_apply`, which needs no request to end in time.
 MOST: Final = 5_000
 _BATCH: Final = 500
+_Item = TypeVar("_Item")
 
 ADD_LINK: Final = "sso_connectors.add_link"
 DELETE_LINK: Final = "sso_connectors.delete_link"
-VIEW_LINK: Final = "sso_connectors.view_link"
-_SEE_BOTH: Final = ("sso_connectors.view_connector", "users.view_user")
+_SEE: Final = ("sso_connectors.view_link", "sso_connectors.view_connector", "users.view_user")
 
 # Reasons in the history: stored, and so never translated.
 FROM_USERS: Final = "from the list of users"
@@ -63,13 +63,13 @@ class Plan:
 
 
 def may(request: HttpRequest, verb: Verb) -> bool:
-    """Whether somebody may link, or unlink, at all."""
+    """Whether somebody may link, or unlink, at all: each preview shows who is linked."""
     permission = ADD_LINK if verb == Verb.LINK else DELETE_LINK
-    return request.user.has_perms((permission, *_SEE_BOTH))
+    return request.user.has_perms((permission, *_SEE))
 
 
 def may_see(request: HttpRequest) -> bool:
-    return request.user.has_perms((VIEW_LINK, *_SEE_BOTH))
+    return request.user.has_perms(_SEE)
 
 
 def may_touch(by: User | AnonymousUser, user: User) -> bool:
@@ -136,7 +136,7 @@ def users_named(lines: Iterable[str]) -> tuple[list[User], list[str], list[str]]
     return list(found.values()), [name for name in names if name not in found], malformed
 
 
-def batches(items: Sequence[int]) -> Iterator[Sequence[int]]:
+def batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     """SQLite takes no query with any number of parameters."""
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]

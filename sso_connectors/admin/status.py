@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ..models import Connector, State
 from ..providers import PROVIDERS
 from .cells import state_pills
-from .connector_list import attempts_of, copy_login_address
+from .connector_list import attempts_of, copy_login_address, users_of
 from .switching import may_switch, switch_address
 from .testing import may_test
 
@@ -34,6 +34,7 @@ def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
     return {
         "pills": state_pills(connector),
         "sentence": _sentence(connector.state),
+        "is_failing": connector.state == State.FAILING,
         "missing": _missing(connector),
         "stages": _stages(
             fill=is_complete, test=is_complete and bool(connector.tested_at), link=is_linked
@@ -42,9 +43,7 @@ def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
         "test": reverse(f"{view}_test", args=[connector.pk])
         if may_test(request, connector)
         else "",
-        "users": reverse(f"{view}_users", args=[connector.pk])
-        if user.has_perm("sso_connectors.view_link")
-        else "",
+        "users": users_of(request, connector),
         "attempts": attempts_of(connector) if user.has_perm("sso_connectors.view_attempt") else "",
         "enable": switch_address(connector, on=True)
         if may_switch(request) and connector.state == State.DISABLED
@@ -82,6 +81,8 @@ def _stages(**done: bool) -> list[Stage]:
     """Each is done or not; the first that isn't comes next, and sharing is always the last."""
     open_stages = [key for key, is_done in done.items() if not is_done] + ["share"]
     return [
-        Stage(key, "done" if key not in open_stages else "next" if key == open_stages[0] else "later")
+        Stage(
+            key, "done" if key not in open_stages else "next" if key == open_stages[0] else "later"
+        )
         for key in (*done, "share")
     ]

@@ -8,6 +8,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,10 @@ from ..backends import BACKEND
 from ..models import ConnectorType, Link
 from .cells import state_pills, token_pill
 from .deletion import CountedDeletion
+from .filters import LinkFilter
+from .history import KeepsHistory
+from .link_selected import LinksSelected
+from .subjects import ForgetsSubject, forgettable, may_forget
 
 
 class LinkInline(admin.TabularInline[Link, User]):
@@ -29,7 +34,15 @@ class LinkInline(admin.TabularInline[Link, User]):
     verbose_name_plural = _("SSO connectors")
     autocomplete_fields = ("connector",)
     fields = ("connector", "state", "tokens", "last_sign_in_at", "subject")
-    readonly_fields = ("state", "tokens", "last_sign_in_at", "subject")
+    readonly_fields = ("state", "tokens", "last_sign_in_at", "subject", "remembered")
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """With the way to forget a subject, for whoever may."""
+        fields = super().get_fields(request, obj)
+        card = self.admin_site.get_model_admin(User)
+        if obj is None or not may_forget(request, card, obj):
+            return fields
+        return ["remembered" if name == "subject" else name for name in fields]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("connector", "user", "token")
@@ -44,6 +57,10 @@ class LinkInline(admin.TabularInline[Link, User]):
         if not link.connector_id or link.connector.type != ConnectorType.OAUTH2:
             return "–"
         return token_pill(getattr(link, "token", None), link.connector)
+
+    @admin.display(description=_("subject"))
+    def remembered(self, link: Link) -> SafeString | str:
+        return forgettable(link)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # A link is added or deleted. One that changed its connector would take the remembered
@@ -67,9 +84,12 @@ def record_password_sign_in(
 
 
 @admin.register(User)
-class UserCard(CountedDeletion, UserAdmin):
+class UserCard(CountedDeletion, KeepsHistory, ForgetsSubject, LinksSelected, UserAdmin):
     inlines = (LinkInline,)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         # The add form only names the person; the card that follows has the tab.
         return self.inlines if obj else ()
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return (*super().get_list_filter(request), LinkFilter)

@@ -9,7 +9,6 @@ BATCH = 500
 def begin(apps, schema_editor):
     """Without a first version, the first change of what is older could not be told."""
     from sso_connectors.encryption import UnreadableSecret
-    from sso_connectors.records import BEGINNING
 
     app, user = settings.AUTH_USER_MODEL.split('.')
     now = timezone.now()
@@ -26,7 +25,7 @@ def begin(apps, schema_editor):
             version = historical(
                 history_date=now,
                 history_type='+',
-                history_change_reason=BEGINNING,
+                history_change_reason='beginning',
                 **{column: getattr(row, column) for column in columns},
             )
             if getattr(row, 'client_secret', None) is not None:

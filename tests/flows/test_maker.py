@@ -13,8 +13,10 @@ from playwright.sync_api import Browser, Page, expect
 from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
+from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider
+from tests.sso_connectors import published
 
 from .test_real_providers import expect_signed_in, give_password
 
@@ -190,7 +192,8 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     issuer.fill("https://login.acme.example")
     page.get_by_label("Client secret").fill("canary-of-the-client")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".pill-ready")).to_be_visible()
+    expect(page.locator(".status .pill-ready")).to_be_visible()
+    page.goto(f"{site}{LIST}")
     expect(page.get_by_role("row", name="Acme")).to_contain_text("generic OpenID Connect")
 
     page.locator("#result_list").get_by_role("link", name="Acme").click()
@@ -333,6 +336,130 @@ def test_screens_fit(
         expect_no_sideways_scroll(page)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_reading_a_paste(
+    administrator: Page, site: str, make_connector: ConnectorMaker, scheme: str, width: int
+) -> None:
+    """What is read is shown, refused, taken over; the words of its provider stand at each field."""
+    page = administrator
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 800})
+    make_connector()
+    page.goto(f"{site}{LIST}{Connector.objects.get().pk}/change/")
+    box = page.get_by_label("Paste anything")
+    read = page.get_by_role("button", name="Read", exact=True)
+
+    box.fill("hello")
+    read.click()
+    expect(page.locator("#reading .errorlist")).to_contain_text("Nothing in this is known to us.")
+    picture(page, f"paste-refused-{scheme}-{width}")
+    expect_accessible(page)
+    box.fill("x" * 1_100_000)
+    read.click()
+    expect(page.locator("#reading")).to_contain_text("too long for what an identity provider says")
+
+    federation = published.entities(*(entity(name) for name in ("one", "two")))
+    box.fill(federation)
+    expect(page.locator("#reading")).to_be_empty()
+    read.click()
+    page.get_by_label("Which one?").select_option("https://two.example/saml")
+    picture(page, f"paste-several-{scheme}-{width}")
+    page.get_by_role("button", name="Read this one").click()
+    expect(page.locator(".difference")).to_contain_text("https://two.example/saml")
+
+    box.fill(published.google())
+    read.click()
+    expect(page.get_by_role("heading", name="this is Google Workspace")).to_be_visible()
+    picture(page, f"paste-read-{scheme}-{width}")
+    expect_no_sideways_scroll(page)
+    expect_accessible(page)
+    page.get_by_role("button", name="Use these").click()
+    expect(page.get_by_label("Which identity provider?")).to_have_value("google")
+    expect(page.locator(".field-endpoint")).to_contain_text("Google Workspace calls it “SSO URL”.")
+    expect(page.locator(".field-endpoint")).not_to_contain_text(
+        "Okta calls it", use_inner_text=True
+    )
+    expect(page.locator(".field-identity")).to_contain_text("calls it “Entity ID”.")
+    picture(page, f"paste-used-{scheme}-{width}")
+    page.get_by_label("Which identity provider?").select_option("adfs")
+    expect(page.locator(".field-endpoint .vendor:visible")).to_have_text(
+        re.compile("At AD FS it is")
+    )
+
+    page.get_by_label("Endpoint").fill("https://acme.okta.com/home/acme/0oa1/aln1")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".field-endpoint .errorlist")).to_contain_text("starts a sign-in from")
+    picture(page, f"connector-errors-{scheme}-{width}")
+    expect_accessible(page)
+
+
+def entity(name: str) -> str:
+    role = published.role(
+        published.key() + published.service("HTTP-Redirect", f"https://{name}.example/sso")
+    )
+    return published.entity(role, f"https://{name}.example/saml")
+
+
+def test_an_openid_address_turns_the_form_into_one_of_oauth2(
+    administrator: Page, site: str
+) -> None:
+    page = administrator
+    page.goto(f"{site}{LIST}add/")
+    page.get_by_label("Paste anything").fill(
+        "https://login.acme.example/.well-known/openid-configuration"
+    )
+    page.get_by_role("button", name="Read", exact=True).click()
+    picture(page, "paste-openid")
+    page.get_by_role("button", name="Use these").click()
+
+    expect(page.get_by_label("Paste anything")).to_be_hidden()
+    expect(page.get_by_label("Issuer:", exact=True)).to_have_value("https://login.acme.example")
+    expect(page.get_by_label("Client secret")).to_be_visible()
+    picture(page, "paste-openid-used")
+
+
+def test_enter_saves_and_reads_nothing(
+    administrator: Page, site: str, connector: Connector
+) -> None:
+    page = administrator
+    page.goto(f"{site}{LIST}{connector.pk}/change/")
+    page.get_by_label("Name:").fill("Renamed")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    connector.refresh_from_db()
+    assert connector.name == "Renamed"
+
+
+def test_test_and_switch_from_the_menu(
+    administrator: Page, site: str, connector: Connector
+) -> None:
+    page = administrator
+    page.route("https://idp.example/**", lambda route: route.fulfill(body="the IdP"))
+    page.goto(f"{site}{LIST}")
+    page.locator("details.cog summary").press("Enter")
+    for name in (COPY, "Test sign-in", "Attempts", "Users", "Disable…"):
+        page.keyboard.press("ArrowDown")
+        expect(page.locator(".cog-menu :focus")).to_have_text(name)
+    picture(page, "connectors-menu-whole")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Disable Acme?")).to_be_visible()
+    picture(page, "connector-disable")
+    expect_accessible(page)
+    page.get_by_role("button", name="Disable").click()
+    expect(page.locator(".status .pill-disabled")).to_be_visible()
+    picture(page, "connector-disabled")
+    page.get_by_role("button", name="Enable").click()
+    expect(page.locator(".status .pill-ready")).to_be_visible()
+
+    page.goto(f"{site}{LIST}")
+    page.locator("details.cog summary").click()
+    page.get_by_role("button", name="Test sign-in").click()
+    expect(page).to_have_url(re.compile(r"https://idp\.example/sso\?SAMLRequest="))
+    assert Attempt.objects.get().is_test
+
+
 def test_works_without_javascript(
     chromium: Browser, site: str, make_user: UserMaker, connector: Connector
 ) -> None:
@@ -349,6 +476,16 @@ def test_works_without_javascript(
     expect(page.get_by_text("must start with “https://”")).to_be_visible()
     page.get_by_label("Endpoint").fill("https://other.example/sso")
     page.get_by_role("button", name="Save", exact=True).click()
+    connector.refresh_from_db()
+    assert connector.endpoint == "https://other.example/sso"
+
+    page.get_by_label("Paste anything").fill(published.google())
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.get_by_role("heading", name="this is Google Workspace")).to_be_visible()
+    picture(page, "paste-without-javascript")
+    page.get_by_role("button", name="Use these").click()
+    expect(page.get_by_label("Endpoint")).to_have_value(re.compile("accounts.google.com"))
+    expect(page.get_by_text("Google Workspace calls it “SSO URL”.")).to_be_visible()
     connector.refresh_from_db()
     assert connector.endpoint == "https://other.example/sso"
 
@@ -371,6 +508,6 @@ def test_works_without_javascript(
     page.get_by_label("Hosted domain").fill("Acme.example")
     page.get_by_label("Client secret").fill("canary-of-the-hub")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator(".pill-ready")).to_have_count(2)
+    expect(page.locator(".status .pill-ready")).to_be_visible()
     assert Connector.objects.get(reference="hub").options == {"hosted_domain": "acme.example"}
     context.close()

@@ -88,7 +88,7 @@ def test_a_connector_that_lets_nobody_in_is_not_offered(
     if how == "deleted":
         connector.delete()
     else:
-        changes = {
+        changes: dict[str, dict[str, Any]] = {
             "disabled": {"enabled": False},
             "draft": {"enabled": False, "certificates": ""},
             "renamed": {"reference": "other"},
@@ -242,7 +242,11 @@ def test_where_the_provider_cant_ask_again_nothing_is_promised(
     agent: Agent, make_connector: ConnectorMaker
 ) -> None:
     connector = make_connector(
-        type="oauth2", authentication_method="google", client_id="x", client_secret=Secret.seal("y"), options={}
+        type="oauth2",
+        authentication_method="google",
+        client_id="x",
+        client_secret=Secret.seal("y"),
+        options={},
     )
     response = HttpResponse()
     last_connector.remember(response, connector)

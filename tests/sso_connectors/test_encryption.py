@@ -48,6 +48,7 @@ def hub(make_connector: ConnectorMaker) -> Connector:
         "hub",
         type="oauth2",
         enabled=False,
+        authentication_method="zendesk",
         client_id="app-1",
         client_secret=Secret.seal(CANARY),
         options={"subdomain": "acme"},

@@ -210,6 +210,89 @@
     showLoginAddress();
   }
 
+  /* --- connector form: the box that takes anything, and each identity provider's own words ------ */
+
+  const paste = document.getElementById("id_paste");
+  const reading = document.getElementById("reading");
+  const wordsOf = document.getElementById("id_words_of");
+
+  function showWords() {
+    for (const words of document.querySelectorAll("[data-idp]")) {
+      words.hidden = words.dataset.idp !== wordsOf.value;
+    }
+  }
+
+  function showInReading(tag, className, words) {
+    const part = document.createElement(tag);
+    part.className = className;
+    part.textContent = words;
+    reading.replaceChildren(part);
+  }
+
+  async function read(button) {
+    if (paste.value.length > Number(paste.dataset.longest)) {
+      showInReading("p", "errornote", paste.dataset.tooLong);
+      return;
+    }
+    const fields = new FormData(button.form);
+    fields.delete("client_secret");
+    fields.set("_read", button.value);
+    const label = button.textContent;
+    button.textContent = button.dataset.busy;
+    button.disabled = true;
+    let page = null;
+    try {
+      const response = await fetch(paste.dataset.address, { method: "POST", body: fields });
+      if (response.ok && !response.redirected) page = await response.text();
+    } catch {
+      // What went wrong is shown by the page that the form itself gets.
+    }
+    button.textContent = label;
+    button.disabled = false;
+    if (page === null) button.form.requestSubmit(button);
+    else reading.innerHTML = page;
+  }
+
+  function use(button) {
+    const { provider } = reading.querySelector("[data-provider]").dataset;
+    const filled = [];
+    for (const { name: key, value } of reading.querySelectorAll("input[name^=read_]")) {
+      const field = document.getElementById(`id_${key.slice("read_".length)}`);
+      if (!field || field.value === value) continue;
+      field.value = value;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      field.closest(".form-row").classList.add("was-read");
+      filled.push(field);
+    }
+    if (provider) {
+      wordsOf.value = provider;
+      showWords();
+    }
+    paste.value = "";
+    announce(button.dataset.used);
+    reading.replaceChildren();
+    filled[0]?.focus();
+  }
+
+  if (paste) {
+    wordsOf.addEventListener("change", showWords);
+    window.addEventListener("pageshow", showWords);
+    // What was read of the text before is no longer what stands there.
+    paste.addEventListener("input", () => reading.replaceChildren());
+    paste.form.addEventListener("submit", (event) => {
+      const button = event.submitter;
+      // The second time it is sent for good.
+      if (button?.name === "_read" && !("sent" in button.dataset)) {
+        event.preventDefault();
+        button.dataset.sent = "";
+        read(button).finally(() => delete button.dataset.sent);
+      } else if (button?.name === "_use") {
+        event.preventDefault();
+        use(button);
+      }
+    });
+  }
+
   /* --- tabs: <div data-tabs><section id="…" data-tab="Title">…</section>…</div> ---------------- */
 
   function makeTabs(container) {
@@ -291,5 +374,12 @@
     for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) {
       icon.setAttribute("role", "img");
     }
+    // And the search in an autocomplete a moment later, by jQuery's queue.
+    setTimeout(() => {
+      for (const search of document.querySelectorAll(".field .select2-search__field")) {
+        const label = search.closest(".field").querySelector("label");
+        search.setAttribute("aria-label", label.textContent.trim());
+      }
+    });
   });
 }

@@ -32,7 +32,7 @@ def cells(maker: Client, user: User) -> list[str]:
     """The column's cells, as HTML."""
     page = maker.get(f"/maker/users/user/{user.pk}/change/").content.decode()
     parts = page.split('class="field-tokens"')[1:]
-    return [part.partition("</td>")[0] for part in parts if "field-subject" in part]
+    return [part.partition("</td>")[0] for part in parts if "field-last_sign_in_at" in part]
 
 
 def shown(maker: Client, link: Link) -> str:

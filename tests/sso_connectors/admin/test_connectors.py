@@ -354,3 +354,190 @@ def test_only_a_superuser_lets_a_connector_sign_staff_in(
 
     maker.post(url, form(idp, staff_may_sign_in="on"))
     assert Connector.objects.get().staff_may_sign_in
+
+
+# --- mistakes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("endpoint", "https://acme.okta.com/home/acme/0oa1/aln1", "starts a sign-in from"),
+        ("endpoint", "http://localhost:8000/api/sso/login/callback", "an address of ours"),
+        ("endpoint", "https://idp.example/FederationMetadata.xml", "publishes its metadata"),
+        ("issuer_url", "https://accounts.google.com/o/saml2/idp?idpid=C01", "“Entity ID”"),
+        ("issuer_url", "https://sts.windows.net/{tenant}/", "placeholder"),
+    ],
+)
+def test_mistake_gets_its_cure_on_the_field(
+    maker: Client, idp: IdP, field: str, value: str, says: str
+) -> None:
+    found = errors(maker.post(ADD, form(idp, **{field: value})))
+
+    assert found.keys() == {field}
+    assert says in found[field][0]
+
+
+def test_doubt_is_saved_and_said(maker: Client, idp: IdP, connector: Connector) -> None:
+    response = maker.post(ADD, form(idp, reference="second"), follow=True)
+
+    assert Connector.objects.get(reference="second").state == "ready"
+    assert "Also of this issuer: “Acme”. That may well be meant." in unescape(
+        response.content.decode()
+    )
+
+
+# --- where it stands -------------------------------------------------------------------------
+
+
+def status(response: Any) -> str:
+    (card,) = re.findall(
+        r'<section class="card status".*?</section>', response.content.decode(), re.DOTALL
+    )
+    return " ".join(unescape(card).split())
+
+
+def stages(card: str) -> list[str]:
+    return re.findall(r'class="stage stage-(\w+)"', card)
+
+
+def test_saving_leads_to_the_page_with_the_next_step(maker: Client, idp: IdP) -> None:
+    assert 'class="card status"' not in maker.get(ADD).content.decode()
+    response = maker.post(ADD, form(idp), follow=True)
+    connector = Connector.objects.get()
+    assert response.redirect_chain == [(f"{LIST}{connector.pk}/change/", 302)]
+    again = maker.post(f"{LIST}{connector.pk}/change/", form(idp, name="New"), follow=True)
+    assert again.redirect_chain == [(f"{LIST}{connector.pk}/change/", 302)]
+
+    card = status(again)
+    assert stages(card) == ["done", "next", "later", "later"]
+    assert f'<form method="post" action="{LIST}{connector.pk}/test/">' in card
+    assert "Not tested yet. You can share it all the same." in card
+    assert 'data-copy="http://localhost:8000/api/sso/login/acme"' in card
+
+
+def test_draft_says_what_is_missing(maker: Client, make_connector: ConnectorMaker) -> None:
+    draft = make_connector("draft", enabled=False, certificates="", endpoint="")
+    card = status(maker.get(f"{LIST}{draft.pk}/change/"))
+
+    assert "Still missing: endpoint, certificate." in card
+    assert stages(card)[0] == "next"
+    assert "/test/" not in card
+    assert "data-copy" not in card
+    hub = make_connector(
+        "hub",
+        type="oauth2",
+        authentication_method="zendesk",
+        client_id="x",
+        enabled=False,
+        issuer_url="",
+        endpoint="",
+        certificates="",
+    )
+    assert "Still missing: client secret, Subdomain." in status(
+        maker.get(f"{LIST}{hub.pk}/change/")
+    )
+
+
+def test_tested_linked_connector_is_to_be_shared(
+    maker: Client, connector: Connector, alice: object
+) -> None:
+    Connector.objects.update(tested_at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC))
+    card = status(maker.get(f"{LIST}{connector.pk}/change/"))
+
+    assert stages(card) == ["done", "done", "done", "next"]
+    assert "A sign-in passed on March 4, 2026" in card
+    assert "You can share it all the same" not in card
+
+
+def test_card_offers_what_its_reader_may_do(make_staff: StaffMaker, connector: Connector) -> None:
+    Connector.objects.update(enabled=False)
+    card = status(make_staff(VIEW).get(f"{LIST}{connector.pk}/change/"))
+
+    for path in ("/test/", "/users/", "/enable/"):
+        assert path not in card
+    assert "Copy the login address" in card
+
+
+# --- the cog wheel ---------------------------------------------------------------------------
+
+
+def menu(response: Any) -> str:
+    (items,) = re.findall(r'<div class="cog-menu">(.*?)</div>', response.content.decode())
+    return unescape(items)
+
+
+def test_menu_has_what_its_reader_may_do(
+    maker: Client, make_staff: StaffMaker, connector: Connector
+) -> None:
+    page = f"{LIST}{connector.pk}"
+    items = menu(maker.get(LIST))
+    assert re.findall(r">([^<>]+)</", items) == [
+        "Copy the login address used on INO cx",
+        "Test sign-in",
+        "Attempts",
+        "Users",
+        "Disable…",
+    ]
+    assert f'<button type="submit" formaction="{page}/test/">' in items
+    assert f'href="/maker/sso_connectors/attempt/?connector__id__exact={connector.pk}"' in items
+    assert f'href="{page}/users/"' in items
+    assert maker.get(f"/maker/sso_connectors/attempt/?connector__id__exact={connector.pk}").context[
+        "cl"
+    ]
+
+    items = menu(make_staff(VIEW).get(LIST))
+    assert re.findall(r">([^<>]+)</", items) == ["Copy the login address used on INO cx"]
+
+
+def test_disable_asks_and_ends_sessions(
+    maker: Client, connector: Connector, alice: object, agent: Any, idp: IdP
+) -> None:
+    agent.sign_in(idp)
+    assert agent.username == "alice@acme.example"
+    url = f"{LIST}{connector.pk}/disable/"
+    page = maker.get(url).content.decode()
+    assert "signed out at once" in page
+    assert "1 user is linked to it." in " ".join(page.split())
+    connector.refresh_from_db()
+    assert connector.enabled, "a link that is only opened changes nothing"
+
+    assert maker.post(url)["Location"] == f"{LIST}{connector.pk}/change/"
+    connector.refresh_from_db()
+    assert connector.state == "disabled"
+    assert agent.username is None
+    entry = LogEntry.objects.get(content_type__model="connector")
+    assert entry.get_change_message() == "Changed Enabled."
+    latest = connector.history.first()
+    assert latest is not None
+    assert (latest.enabled, str(latest.history_user)) == (False, "root@maker.example")
+
+    items = menu(maker.get(LIST))
+    assert f'formaction="{LIST}{connector.pk}/enable/"' in items
+    assert maker.get(f"{LIST}{connector.pk}/enable/").status_code == 405
+    maker.post(f"{LIST}{connector.pk}/enable/")
+    connector.refresh_from_db()
+    assert connector.state == "tested"
+    assert agent.username is None, "the session that ended stays so"
+
+
+def test_draft_is_not_enabled(maker: Client, make_connector: ConnectorMaker) -> None:
+    draft = make_connector(enabled=False, certificates="")
+    assert "Enable" not in menu(maker.get(LIST))
+    response = maker.post(f"{LIST}{draft.pk}/enable/", follow=True)
+
+    assert "can't be enabled" in unescape(response.content.decode())
+    draft.refresh_from_db()
+    assert not draft.enabled
+
+
+def test_switching_takes_the_permission(make_staff: StaffMaker, connector: Connector) -> None:
+    for number, permissions in enumerate(([VIEW], [VIEW, CHANGE], [VIEW, CHANGE_TRUST])):
+        staff = make_staff(*permissions, username=f"staff-{number}@maker.example")
+        for way in ("enable", "disable"):
+            assert staff.post(f"{LIST}{connector.pk}/{way}/").status_code == 403
+    connector.refresh_from_db()
+    assert connector.enabled
+    staff = make_staff(VIEW, CHANGE, CHANGE_TRUST)
+    assert staff.post(f"{LIST}{connector.pk}/disable/").status_code == 303
+    assert staff.post(f"{LIST}4711/disable/").status_code == 404

@@ -1,4 +1,4 @@
-"""History of many deletions at once: one INSERT for a few hundred rows, not one for each."""
+"""History of many writes at once: one INSERT for a few hundred rows, not one for each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ _BATCH = 500
 
 @dataclass
 class _HeldBack:
-    by: User
-    reason: str
+    by: User | None
+    reason: str | None
     rows: dict[type[models.Model], list[Any]] = field(default_factory=dict)
 
     def keep(self, row: Any, **options: Any) -> None:
@@ -31,11 +31,11 @@ _held_back: ContextVar[_HeldBack | None] = ContextVar("held_back", default=None)
 
 
 @contextmanager
-def history_together(*, by: User, reason: str) -> Iterator[None]:
-    """Write the history of what is deleted inside at its end, in the same transaction.
+def history_together(*, by: User | None, reason: str | None = None) -> Iterator[None]:
+    """Write the history of what is saved or deleted inside at its end, in the same transaction.
 
-    django-simple-history does so for what is created and changed, and has nothing for deletions: each
-    row that goes would cost a query.
+    django-simple-history has helpers for `bulk_create` and `bulk_update`, and nothing for deletions:
+    each row that goes would cost a query.
     """
     held = _HeldBack(by, reason)
     token = _held_back.set(held)
@@ -48,7 +48,7 @@ def history_together(*, by: User, reason: str) -> Iterator[None]:
         _held_back.reset(token)
 
 
-@receiver(pre_create_historical_record)
+@receiver(pre_create_historical_record, dispatch_uid="sso_connectors.bulk_history")
 def hold_back(sender: type[models.Model], history_instance: Any, **kwargs: Any) -> None:
     held = _held_back.get()
     if held is None:

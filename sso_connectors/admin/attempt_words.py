@@ -1,0 +1,67 @@
+"""How the Maker says in a word or two what became of an attempt; `diagnosis` has the sentences."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from ..attempts import Attempt, Outcome
+from ..pending import LIFETIME
+from .cells import pill
+
+NEVER_CAME_BACK: Final = "never_came_back"
+STATES: Final[Mapping[str, str | Promise]] = {
+    Outcome.IN_PROGRESS.value: _("in progress"),
+    Outcome.SIGNED_IN.value: _("signed in"),
+    Outcome.TEST_PASSED.value: _("test passed"),
+    Outcome.FAILED.value: _("failed"),
+    NEVER_CAME_BACK: _("never came back"),
+}
+
+# By the codes of errors.py.
+CAUSES: Final[Mapping[str, str | Promise]] = {
+    "unknown_connector": _("no connector has the reference"),
+    "connector_not_ready": _("connector a draft or disabled"),
+    "too_many_starts": _("too many at once"),
+    "bad_message": _("not an answer"),
+    "response_refused": _("answer refused"),
+    "identity_provider_error": _("refused by the identity provider"),
+    "identity_provider_away": _("identity provider away"),
+    "declined": _("the person said no"),
+    "secret_unreadable": _("client secret unreadable"),
+    "no_such_login": _("over, or begun in another browser"),
+    "already_used": _("answer used already"),
+    "unsolicited_again": _("answer to nothing we asked"),
+    "not_admitted": _("not linked, or may not sign in"),
+}
+
+
+def state_of(attempt: Attempt) -> str:
+    """One of STATES. Nothing is written when somebody stays away, so that is worked out."""
+    over = attempt.started_at + LIFETIME < timezone.now()
+    if attempt.outcome == Outcome.IN_PROGRESS and over:
+        return NEVER_CAME_BACK
+    return str(attempt.outcome)
+
+
+def in_state(state: str) -> Q:
+    """The attempts of which `state_of` says this."""
+    if state not in (Outcome.IN_PROGRESS, NEVER_CAME_BACK):
+        return Q(outcome=state)
+    oldest = timezone.now() - LIFETIME
+    age = Q(started_at__lt=oldest) if state == NEVER_CAME_BACK else Q(started_at__gte=oldest)
+    return Q(outcome=Outcome.IN_PROGRESS) & age
+
+
+def state_pill(attempt: Attempt) -> SafeString:
+    state = state_of(attempt)
+    return pill(state, str(STATES.get(state, state)))
+
+
+def cause_in_words(attempt: Attempt) -> str:
+    """ "" where it didn't fail."""
+    return str(CAUSES.get(attempt.cause, attempt.cause))

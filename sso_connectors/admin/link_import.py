@@ -1,0 +1,323 @@
+"""Links by CSV: a preview that judges each line, then all lines or none; and the export.
+
+django-import-export leads through it. What is ours: how a file is read and judged (link_lines.py), writing
+in bulk with history (linking.py), and that the file stays in the page between preview and confirmation,
+sealed for one session, so that none is left behind on the server for others to find.
+"""
+
+import csv
+import io
+from typing import Any, Final, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from import_export.admin import ExportMixin, ImportMixin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV
+from import_export.forms import ConfirmImportForm, ImportForm
+from import_export.resources import ModelResource
+from import_export.results import Result, RowResult
+from import_export.tmp_storages import BaseStorage
+from tablib import Dataset  # type: ignore[import-untyped]
+
+from users.models import User
+
+from ..models import Connector, Link
+from . import link_lines, linking
+from .link_lines import MOST_BYTES, Judged, Line, escaped
+from .linking import Verb
+
+_SALT: Final = "sso_connectors.link_import"
+_HOUR: Final = 60 * 60
+
+
+class LinkFile(CSV):  # type: ignore[misc] # no types
+    """CSV as people really have it, each line with its number."""
+
+    def create_dataset(self, in_stream: bytes, **kwargs: Any) -> Dataset:
+        dataset = Dataset(headers=["line"])
+        for line in link_lines.read(in_stream):
+            dataset.append([line])
+        return dataset
+
+    def is_binary(self) -> bool:
+        return True  # the encoding is for us to judge
+
+    def export_data(self, dataset: Dataset, **kwargs: Any) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(dataset.headers)
+        # A username may begin with “=”, and a reference with “@”: whoever opens the file would run it.
+        writer.writerows([escaped(str(cell)) for cell in row] for row in dataset)
+        return out.getvalue()
+
+
+class InPage(BaseStorage):  # type: ignore[misc] # no types
+    """A file that is kept nowhere: its name is what it holds (see ConfirmForm)."""
+
+    name: bytes
+
+    def save(self, data: bytes) -> None:
+        self.name = data
+
+    def read(self) -> bytes:
+        return self.name
+
+    def remove(self) -> None:
+        pass
+
+
+class UploadForm(ImportForm):  # type: ignore[misc] # no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["format"].widget = forms.HiddenInput()
+        self.fields["import_file"].label = _("CSV file")
+        self.fields["import_file"].widget.attrs["accept"] = ".csv,text/csv"
+
+    @property
+    def media(self) -> forms.Media:
+        return forms.Media()  # theirs guesses the format
+
+    def clean_import_file(self) -> Any:
+        file = self.cleaned_data["import_file"]
+        if file.size > MOST_BYTES:  # not read at all
+            raise link_lines.too_long()
+        return file
+
+
+class ConfirmForm(ConfirmImportForm):  # type: ignore[misc] # no types
+    """Carries the file back. Only the session that saw its preview can: the content is signed for it.
+
+    Whoever could put a file of their own in the place of the one that was previewed would have links
+    made in somebody else's name.
+    """
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._salt = salt_of(request)
+
+    def clean_import_file_name(self) -> bytes:
+        try:
+            text = signing.loads(
+                self.cleaned_data["import_file_name"], salt=self._salt, max_age=_HOUR
+            )
+        except signing.BadSignature as error:
+            raise ValidationError(
+                _("This preview is over, or was another session's. Choose the file again.")
+            ) from error
+        return str(text).encode()
+
+
+def salt_of(request: HttpRequest) -> str:
+    return f"{_SALT}:{request.user.pk}:{request.session.session_key}"
+
+
+class LinkResource(ModelResource):  # type: ignore[misc] # no types
+    """One line is one link."""
+
+    username = Field(attribute="user__username", column_name="username")
+    reference = Field(attribute="connector__reference", column_name="reference")
+    last_sign_in = Field(attribute="last_sign_in_at", column_name="last_sign_in")
+
+    class Meta:
+        model = Link
+        fields = ("username", "reference", "last_sign_in")
+        import_id_fields = ()
+        use_bulk = True
+        batch_size = None
+        use_transactions = True
+        skip_diff = True
+        store_row_values = True
+
+    def __init__(self, *, by: User | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._by = by
+        self._judged: dict[int, Judged] = {}
+
+    def dehydrate_last_sign_in(self, link: Link) -> str:
+        return link.last_sign_in_at.isoformat(timespec="seconds") if link.last_sign_in_at else ""
+
+    def handle_import_error(self, result: Any, error: Exception, *args: Any) -> None:
+        raise error  # theirs goes on with the lines
+
+    def import_row(self, row: Any, instance_loader: Any, **kwargs: Any) -> RowResult:
+        # To keep each link that goes it would be copied, with its user and connector.
+        kwargs["retain_instance_in_row_result"] = False
+        return super().import_row(row, instance_loader, **kwargs)
+
+    def before_import(self, dataset: Dataset, **kwargs: Any) -> None:
+        lines = [row[0] for row in dataset]
+        judged = link_lines.judge(lines, by=cast(User, self._by))
+        self._judged = {item.line.number: item for item in judged}
+
+    def _of(self, row: Any) -> Judged:
+        line: Line = row["line"]
+        return self._judged[line.number]
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        judged = self._of(row)
+        row["judged"] = judged
+        if judged.problem:
+            raise ValidationError(judged.problem)
+
+    def get_instance(self, instance_loader: Any, row: Any) -> Link | None:
+        link = self._of(row).link
+        return link if link is not None and link.pk is not None else None
+
+    def init_instance(self, row: Any = None) -> Link:
+        return cast(Link, self._of(row).link)
+
+    def for_delete(self, row: Any, instance: Link) -> bool:
+        return self._of(row).verb == Verb.UNLINK
+
+    def import_instance(self, instance: Link, row: Any, **kwargs: Any) -> None:
+        pass  # it is whole already
+
+    def skip_row(self, instance: Link, *args: Any, **kwargs: Any) -> bool:
+        return instance.pk is not None
+
+    def get_diff_headers(self) -> list[str]:
+        return ["judged"]
+
+    # A failure here goes up, and takes the transaction along; theirs would write the rest.
+
+    def bulk_create(
+        self, using_transactions: bool, dry_run: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        if not dry_run:
+            linking.add_links(
+                self.create_instances, by=cast(User, self._by), reason=linking.FROM_FILE
+            )
+
+    def bulk_delete(
+        self, using_transactions: bool, dry_run: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        if not dry_run:
+            gone = [link.pk for link in self.delete_instances]
+            linking.remove_links(gone, by=cast(User, self._by), reason=linking.FROM_FILE)
+
+
+class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: ignore[misc] # no types
+    """Import and export of links. Never registered: links have no list of their own."""
+
+    resource_classes = (LinkResource,)
+    formats = (LinkFile,)
+    tmp_storage_class = InPage
+    import_form_class = UploadForm
+    confirm_form_class = ConfirmForm
+    skip_export_form = True
+    skip_admin_log = True  # the history has it
+    import_export_change_list_template = None
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return any(linking.may(request, verb) for verb in Verb)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return linking.may_see(request)
+
+    def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return {"by": request.user}
+
+    def get_import_data_kwargs(self, **kwargs: Any) -> Any:
+        return {"rollback_on_validation_errors": True}
+
+    def get_confirm_form_kwargs(self, request: HttpRequest, import_form: Any = None) -> Any:
+        return {**super().get_confirm_form_kwargs(request, import_form), "request": request}
+
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> Any:
+        initial = super().get_confirm_form_initial(request, import_form)
+        if import_form is not None:
+            initial["import_file_name"] = signing.dumps(
+                initial["import_file_name"].decode("utf-8-sig"),
+                salt=salt_of(request),
+                compress=True,
+            )
+        return initial
+
+    def add_data_read_fail_error_to_form(self, form: forms.Form, e: Exception) -> None:
+        if not isinstance(e, link_lines.Unreadable):
+            raise e
+        form.add_error("import_file", e)
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            return cast(HttpResponse, super().process_import(request, **kwargs))
+        except IntegrityError:
+            messages.error(
+                request,
+                _("Somebody else changed these links just now. Nothing was changed; try again."),
+            )
+            return HttpResponseRedirect(reverse("admin:sso_connectors_link_import"))
+
+    def process_result(self, result: Result, request: HttpRequest) -> HttpResponse:
+        """Say what was written; or that nothing was, where a line has become wrong since the preview."""
+        there = HttpResponseRedirect(reverse("admin:sso_connectors_link_import"))
+        if result.has_errors() or result.has_validation_errors():
+            messages.error(
+                request,
+                _(
+                    "Something has changed since the preview. Nothing was written: choose the file again."
+                ),
+            )
+            return there
+        for words, count in _totals(result):
+            messages.success(request, words % {"count": count})
+        return there
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Link]:
+        links = Link.objects.select_related("user", "connector").order_by(
+            "connector__reference", "user__username"
+        )
+        links = links.only("last_sign_in_at", "user__username", "connector__reference")
+        wanted = request.GET.get("connector", "")
+        if not wanted:
+            return links
+        return links.filter(connector=int(wanted)) if wanted.isdecimal() else links.none()
+
+    def get_export_filename(self, *args: Any) -> str:
+        return f"links-{timezone.now():%Y-%m-%d}.csv"
+
+
+class ImportsLinks(admin.ModelAdmin[Connector]):
+    """Mixed into the connectors' admin: the addresses of import and export."""
+
+    def get_urls(self) -> list[URLPattern]:
+        files = LinkFiles(Link, self.admin_site)
+        pages = {
+            "links/import/": (files.import_action, "import"),
+            "links/import/confirm/": (files.process_import, "process_import"),
+            "links/export/": (files.export_action, "export"),
+        }
+        return [
+            path(address, self.admin_site.admin_view(view), name=f"sso_connectors_link_{name}")
+            for address, (view, name) in pages.items()
+        ] + super().get_urls()
+
+
+def _totals(result: Result) -> list[tuple[str, int]]:
+    new, gone, kept = (result.totals[kind] for kind in ("new", "delete", "skip"))
+    return [
+        (words, count)
+        for words, count in (
+            (ngettext("%(count)d link was made.", "%(count)d links were made.", new), new),
+            (ngettext("%(count)d link was removed.", "%(count)d links were removed.", gone), gone),
+            (
+                ngettext(
+                    "%(count)d line asked for what was so already.",
+                    "%(count)d lines asked for what was so already.",
+                    kept,
+                ),
+                kept,
+            ),
+        )
+        if count
+    ]

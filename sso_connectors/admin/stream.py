@@ -1,0 +1,206 @@
+"""The history of one object as one stream: its versions, its links, and what Django's log alone knows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import CharField, F, Q, QuerySet, Value
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from .. import records
+from ..models import Connector, Link
+from .differences import Difference, differences, kept_fields
+
+_VERSION, _LINK, _LOG = "version", "link", "log"
+# What a form of the admin changed stands in the versions, but for what these keep of no user.
+_IN_NO_VERSION: Final = ("password", "Password", "Groups", "User permissions")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """version: the row of the history that the object can be returned to, if it is one."""
+
+    when: datetime
+    who: str
+    what: str
+    differences: Sequence[Difference] = ()
+    version: Any = None
+    return_to: str = ""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """sees_links, sees_users: what of links, and of the people in them, may be shown."""
+
+    sees_links: bool
+    sees_users: bool
+
+
+def stream(item: Any, viewer: Viewer) -> QuerySet[Any, Any]:
+    """Kind, key and time of everything there is, newest first; to be cut into pages."""
+    of_item = Q(content_type=ContentType.objects.get_for_model(item), object_id=str(item.pk))
+    parts = [
+        _part(_VERSION, item.history.model.objects.filter(id=item.pk), "history_date"),
+        _part(_LOG, LogEntry.objects.filter(of_item & _only_in_log()), "action_time"),
+    ]
+    if viewer.sees_links:
+        links = Link.history.filter(**{_end(item): item.pk})
+        if isinstance(item, Connector):
+            # One line says how many; the users' own histories have a line each.
+            links = links.exclude(history_change_reason=records.SUBJECT_RESET_AMONG_ALL)
+        parts.append(_part(_LINK, links, "history_date"))
+    return parts[0].union(*parts[1:], all=True).order_by("-when", "-key")
+
+
+def entries(item: Any, viewer: Viewer, page: Iterable[tuple[str, int, datetime]]) -> list[Entry]:
+    """What is to be said of a page of the stream. The number of queries doesn't grow with it."""
+    order = [(kind, key) for kind, key, _when in page]
+    keys = {
+        wanted: [key for kind, key in order if kind == wanted] for wanted in (_VERSION, _LINK, _LOG)
+    }
+    found: dict[tuple[str, int], Entry] = {}
+    for kind, read in ((_VERSION, _versions), (_LINK, _links), (_LOG, _logged)):
+        found |= {(kind, key): entry for key, entry in read(item, viewer, keys[kind]).items()}
+    return [found[each] for each in order if each in found]
+
+
+def _part(kind: str, rows: QuerySet[Any], when: str) -> QuerySet[Any, Any]:
+    return (
+        rows.order_by()
+        .annotate(kind=Value(kind, output_field=CharField()), key=F("pk"), when=F(when))
+        .values_list("kind", "key", "when")
+    )
+
+
+def _only_in_log() -> Q:
+    is_from_form = Q(change_message__startswith="[")
+    untold = Q()
+    for label in _IN_NO_VERSION:
+        untold |= Q(change_message__contains=f'"{label}"')
+    return ~Q(change_message="") & (~is_from_form | untold)
+
+
+def _end(item: Any) -> str:
+    return "connector_id" if isinstance(item, Connector) else "user_id"
+
+
+# --- versions --------------------------------------------------------------------------------
+
+
+def _versions(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
+    history = item.history.model
+    rows = list(history.objects.filter(pk__in=keys).select_related("history_user"))
+    rows.sort(key=lambda row: (row.history_date, row.pk))
+    if not rows:
+        return {}
+    first = rows[0]
+    earlier = Q(history_date__lt=first.history_date) | Q(
+        history_date=first.history_date, history_id__lt=first.pk
+    )
+    before = (
+        history.objects.filter(earlier, id=item.pk).order_by("history_date", "history_id").last()
+    )
+    fields = kept_fields(history)
+    found = {}
+    for row in rows:
+        is_told = before is not None or row.history_type == "+"
+        changes = differences(before, row, fields) if is_told else []
+        found[row.pk] = Entry(
+            row.history_date, _who(row), _of_version(row, changes, is_told), changes, row
+        )
+        before = row
+    return found
+
+
+def _of_version(row: Any, changes: list[Difference], is_told: bool) -> str:
+    reason = row.history_change_reason or ""
+    if reason == records.BEGINNING:
+        return _("The history begins")
+    if reason.startswith(records.RETURNED):
+        when = parse_datetime(reason.removeprefix(records.RETURNED))
+        text = date_format(localtime(when), "DATETIME_FORMAT") if when else ""
+        return _("Returned to the version of %(time)s") % {"time": text}
+    if reason.startswith(records.SUBJECTS_RESET):
+        count = int(reason.removeprefix(records.SUBJECTS_RESET))
+        return ngettext(
+            "Forgot the identifier of %(count)d user",
+            "Forgot the identifiers of %(count)d users",
+            count,
+        ) % {"count": count}
+    if row.history_type == "+":
+        return _("Created")
+    if not is_told:
+        return _("Changed, when there was no history yet to compare with")
+    return _("Changed") if changes else _("Saved, and nothing that is kept here changed")
+
+
+def _who(row: Any) -> str:
+    if row.history_user is not None:
+        return str(row.history_user)
+    if row.history_change_reason == records.APPLIED:
+        return records.APPLIED
+    return _("the product")
+
+
+# --- links -----------------------------------------------------------------------------------
+
+
+def _links(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
+    rows = list(Link.history.filter(pk__in=keys).select_related("history_user"))
+    is_connector = isinstance(item, Connector)
+    other = "user_id" if is_connector else "connector_id"
+    names: dict[int, str] = {}
+    if not is_connector or viewer.sees_users:
+        model = Link._meta.get_field(other.removesuffix("_id")).related_model
+        names = _names(model, {getattr(row, other) for row in rows})
+    unnamed = _("a user") if is_connector else _("a connector")
+    return {
+        row.pk: Entry(
+            row.history_date,
+            _who(row),
+            _of_link(row, names.get(getattr(row, other), unnamed), is_connector=is_connector),
+        )
+        for row in rows
+    }
+
+
+def _of_link(row: Any, name: str, *, is_connector: bool) -> str:
+    reason = row.history_change_reason
+    if reason in (records.SUBJECT_RESET, records.SUBJECT_RESET_AMONG_ALL):
+        text = (
+            _("Forgot the identifier of %(name)s")
+            if is_connector
+            else _("Forgot the identifier at %(name)s")
+        )
+    elif row.history_type == "+":
+        text = _("Linked %(name)s") if is_connector else _("Linked to %(name)s")
+    elif row.history_type == "-":
+        text = _("Unlinked %(name)s") if is_connector else _("Unlinked from %(name)s")
+    else:
+        text = _("Changed the link with %(name)s")
+    return text % {"name": name}
+
+
+def _names(model: Any, keys: set[int]) -> dict[int, str]:
+    """By key; what has been deleted meanwhile is called by its last name."""
+    field = model.USERNAME_FIELD if hasattr(model, "USERNAME_FIELD") else "name"
+    names = dict(model._base_manager.filter(pk__in=keys).values_list("pk", field))
+    if gone := keys - names.keys():
+        last = model.history.filter(id__in=gone).order_by("history_date", "history_id")
+        names |= dict(last.values_list("id", field))
+    return names
+
+
+# --- the log ---------------------------------------------------------------------------------
+
+
+def _logged(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
+    rows = LogEntry.objects.filter(pk__in=keys).select_related("user")
+    return {row.pk: Entry(row.action_time, str(row.user), row.get_change_message()) for row in rows}

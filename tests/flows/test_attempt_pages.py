@@ -1,0 +1,167 @@
+"""From an agent's failure code to the cause and its cure, in a real Chromium.
+
+Each screen is left as a picture in var/pictures/, to be looked at.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from sso_connectors.attempts import Attempt
+from sso_connectors.models import Connector, Link
+from tests.agent import Agent
+from tests.conftest import ConnectorMaker, UserMaker
+from tests.idp import IdP, other_key
+from users.models import User
+
+from .test_maker import administrator, expect_no_sideways_scroll, picture
+
+__all__ = ["administrator"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
+
+LIST = "/maker/sso_connectors/attempt/"
+
+
+def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
+    administrator: Page,
+    chromium: Browser,
+    site: str,
+    idp: IdP,
+    connector: Connector,
+    make_user: UserMaker,
+    make_connector: ConnectorMaker,
+) -> None:
+    """What the agent reads out, a search, a click: the sentence says what to do, and it can be done there."""
+    make_user("bob@acme.example", make_connector("other", name="Bob's other company"))
+    failed = Agent()
+    failed.sign_in(idp, name_id="bob@acme.example")
+    code = Attempt.objects.get().code
+    context = chromium.new_context()
+    agent = context.new_page()
+    agent.goto(f"{site}/api/sso/login/callback?failed={code}")
+    assert agent.locator(".code code").inner_text() == code
+    context.close()
+
+    page = administrator
+    page.get_by_role("link", name="Login attempts").first.click()
+    page.get_by_role("searchbox").fill(code.lower())
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator("#result_list")).to_contain_text("not linked, or may not sign in")
+    picture(page, "attempt-found")
+    page.get_by_role("link", name=code).click()
+
+    expect(page.locator(".sentence")).to_contain_text(
+        "bob@acme.example is no user here, or not linked to this connector."
+    )
+    expect(page.locator(".turn")).to_contain_text("the administrator")
+    picture(page, "attempt-not-linked")
+    page.get_by_role("link", name="Link this user").click()
+    expect(page.get_by_text("Bob's other company")).to_be_visible()
+    picture(page, "attempt-link")
+    page.get_by_role("button", name="Link this user").click()
+    expect(page.locator(".messagelist")).to_contain_text("Linked: bob@acme.example, to Acme.")
+    picture(page, "attempt-linked")
+    assert Link.objects.filter(user__username="bob@acme.example", connector=connector).exists()
+    assert failed.sign_in(idp, name_id="bob@acme.example").status_code == 302
+
+
+def test_page_by_clicking(administrator: Page, site: str, idp: IdP, alice: User) -> None:
+    page = administrator
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    Agent().sign_in(idp, audience="https://old.example")
+    code = Attempt.objects.get().code
+    page.goto(f"{site}{LIST}")
+    page.locator("summary", has_text=re.compile("State", re.IGNORECASE)).click()
+    page.get_by_role("link", name="failed", exact=True).click()
+    page.get_by_role("link", name=code).click()
+
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("The code is copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == code
+    page.locator(".facts").get_by_role("link", name="Acme").click()
+    expect(page.get_by_label("Issuer URL")).to_be_visible()
+
+
+@pytest.fixture
+def attempts(
+    administrator: Page, site: str, idp: IdP, alice: User, connector: Connector
+) -> dict[str, Attempt]:
+    """One of each kind that looks different."""
+    made: dict[str, Attempt] = {}
+
+    def keep(name: str, **fields: Any) -> None:
+        attempt = Attempt.objects.latest("pk")
+        Attempt.objects.filter(pk=attempt.pk).update(**fields)
+        attempt.refresh_from_db()
+        made[name] = attempt
+
+    Agent().sign_in(idp)
+    keep("signed-in")
+    Agent().sign_in(
+        idp,
+        audience="https://old.example/a-rather-long-identity-of-a-former-product/saml/metadata",
+        response_issuer="https://else.example",
+    )
+    keep("refused")
+    Agent().sign_in(idp, key=other_key(), name_id="ceo@acme.example")
+    keep("forged")
+    Agent().sign_in(idp, name_id="nobody@acme.example")
+    keep("nobody")
+    Agent().start()
+    keep("under-way")
+    Agent().open("nobody")
+    keep("unknown")
+    root = User.objects.get(is_superuser=True)
+    claims = {
+        "NameID": ["alice@acme.example"],
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress": [
+            "alice@acme.example"
+        ],
+        "groups": ["Agents", "Team leaders", "Everybody"],
+    }
+    test = {
+        "purpose": "test",
+        "starter": root,
+        "outcome": "test_passed",
+        "claims": claims,
+        "cause": "",
+        "detail": "",
+    }
+    Agent().sign_in(idp)
+    keep("test-passed", **test)
+    Agent().sign_in(idp, name_id="bob@acme.example")
+    keep("test-of-nobody", **test)
+    Agent().sign_in(idp, audience="https://old.example")
+    keep("test-failed", purpose="test", starter=root)
+    return made
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_screens_fit(
+    administrator: Page,
+    site: str,
+    attempts: dict[str, Attempt],
+    make_user: UserMaker,
+    scheme: str,
+    width: int,
+) -> None:
+    page = administrator
+    make_user("nobody@acme.example")
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 800})
+    paths = {"attempts": LIST, "attempts-none": f"{LIST}?q=QQQQ"}
+    for name, attempt in attempts.items():
+        paths[f"attempt-{name}"] = f"{LIST}{attempt.pk}/change/"
+    paths["attempt-confirm"] = f"{LIST}{attempts['nobody'].pk}/link/"
+    for name, path in paths.items():
+        page.goto(f"{site}{path}")
+        picture(page, f"{name}-{scheme}-{width}")
+        expect_no_sideways_scroll(page)

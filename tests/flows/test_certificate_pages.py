@@ -1,0 +1,67 @@
+"""An administrator removes the old certificate after a roll-over; pictures in var/pictures/."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from sso_connectors.models import Connector
+from tests.conftest import ConnectorMaker
+from tests.idp import SigningKey, default_key, other_key
+
+from .test_maker import LIST, administrator, expect_no_sideways_scroll, picture
+
+__all__ = ["administrator"]  # a fixture
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def rolled_over(make_connector: ConnectorMaker) -> Connector:
+    """Unused for three weeks, in use, and put there ahead."""
+    soon = SigningKey.ec(
+        common_name="Microsoft Azure Federated SSO Certificate",
+        not_after=datetime.now(UTC) + timedelta(days=12),
+    )
+    made = make_connector(certificates=soon.pem + default_key().pem + other_key().pem)
+    for number, days in ((0, 21), (1, 0)):
+        fingerprint = made.signing_certificates[number].fingerprint
+        made.certificate_rows.filter(fingerprint=fingerprint).update(
+            last_used_at=timezone.now() - timedelta(days=days, minutes=3)
+        )
+    return made
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_old_certificate_is_removed(
+    administrator: Page, site: str, rolled_over: Connector, scheme: str, width: int
+) -> None:
+    page = administrator
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{site}{LIST}{rolled_over.pk}/change/")
+    certificates = page.locator("ul.certificates")
+    expect(certificates.get_by_text("unused for 21 days, safe to remove")).to_be_visible()
+    expect(certificates.get_by_text("not used yet")).to_be_visible()
+    expect_no_sideways_scroll(page)
+    folder = Path(settings.VAR_DIR) / "pictures"
+    folder.mkdir(exist_ok=True)
+    certificates.screenshot(path=folder / f"certificates-{width}-{scheme}.png")
+
+    certificates.get_by_role("link", name="Remove").nth(1).click()
+    expect(page.get_by_text("The last sign-in was verified with this")).to_be_visible()
+    picture(page, f"certificate-remove-{width}-{scheme}")
+    expect_no_sideways_scroll(page)
+    page.get_by_role("link", name="Keep it").click()
+
+    certificates.get_by_role("link", name="Remove").first.click()
+    page.get_by_role("button", name="Remove this certificate").click()
+    expect(certificates.get_by_role("listitem")).to_have_count(2)
+    assert len(Connector.objects.get().signing_certificates) == 2

@@ -1,0 +1,357 @@
+"""*Paste anything* on the connector's form: what is read, shown, taken over, fetched and refused."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from sso_connectors import outbound
+from sso_connectors.idp_words import IDPS
+from sso_connectors.models import Connector
+from tests.idp import IdP, other_key
+from tests.sso_connectors import published
+
+from .conftest import StaffMaker
+from .test_connectors import ADD, CHANGE, LIST, VIEW, errors, form
+
+pytestmark = pytest.mark.django_db
+
+READ = f"{LIST}read-paste/"
+Serve = Callable[..., str]
+
+
+def read(client: Client, text: str, **fields: str) -> str:
+    """The piece of the page that maker.js gets."""
+    response = client.post(READ, {"_read": "box", "paste": text, **fields})
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+def values(page: str) -> dict[str, str]:
+    """What waits in the page to be taken over."""
+    found = re.findall(r'<input type="hidden"\s+name="read_(\w+)"\s+value="([^"]*)"', page)
+    return {name: unescape(value) for name, value in found}
+
+
+def refusal(page: str) -> str:
+    """The one thing that is wrong with the box."""
+    assert values(page) == {}
+    (sentence,) = re.findall(r'<ul class="errorlist">\s*<li>(.*?)</li>', page, re.DOTALL)
+    return str(sentence)
+
+
+def box(response: Any) -> str:
+    """What stands in the box of the whole page."""
+    page = response.content.decode()
+    (text,) = re.findall(r'<textarea id="id_paste"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    return unescape(text)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve one answer on loopback, and return its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(body: str = "", *, status: int = 200, location: str = "", wait: float = 0) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                time.sleep(wait)
+                self.send_response(status)
+                if location:
+                    self.send_header("Location", location)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}/idp/metadata.xml"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+# --- what is read -----------------------------------------------------------------------------
+
+
+def test_metadata_is_shown_as_a_difference(maker: Client, idp: IdP) -> None:
+    page = read(maker, idp.metadata(), issuer_url="https://old.example", endpoint=idp.sso_url)
+
+    assert values(page) == {
+        "issuer_url": idp.entity_id,
+        "endpoint": idp.sso_url,
+        "binding": "redirect",
+        "identifier_format": "emailAddress",
+        "certificates": idp.key.pem,
+    }
+    rows = dict(re.findall(r'<tr(.*?)>\s*<th scope="row">(.*?)</th>', page))
+    assert rows[' class="is-new"'] == "Certificate"
+    assert "https://old.example" in page
+    assert page.count("the same") == 1
+    assert idp.key.fingerprint[:11] in page
+    assert not Connector.objects.exists()
+
+
+def test_nothing_new(maker: Client, idp: IdP) -> None:
+    page = read(
+        maker, idp.key.pem, certificates=f"  {idp.key.pem}\r\n", issuer_url="https://old.example"
+    )
+
+    assert "stands in the fields already" in page
+    assert 'name="_use"' not in page
+
+
+def test_the_identity_provider_is_recognised(maker: Client) -> None:
+    page = read(maker, published.google())
+
+    assert "Understood: this is Google Workspace" in page
+    assert 'data-provider="google"' in page
+
+
+def test_of_several_one_is_chosen(maker: Client) -> None:
+    federation = published.entities(
+        *(
+            published.entity(
+                published.role(
+                    published.key() + published.service("HTTP-Redirect", f"{entity_id}/sso")
+                ),
+                entity_id,
+            )
+            for entity_id in ("https://one.example", "https://two.example")
+        )
+    )
+    page = read(maker, federation)
+    assert re.findall(r"<option>(.*?)</option>", page) == [
+        "https://one.example",
+        "https://two.example",
+    ]
+    assert values(page) == {}
+
+    page = read(maker, federation, _read="choice", entity_id="https://two.example")
+    assert values(page)["issuer_url"] == "https://two.example"
+    again = read(maker, federation, entity_id="https://two.example")
+    assert "<option>" in again, "the box was read anew, whatever was chosen before"
+
+
+def test_an_openid_provider_changes_the_type(maker: Client) -> None:
+    issuer = "https://login.acme.example"
+    page = read(maker, f"{issuer}/.well-known/openid-configuration", type="saml2")
+
+    assert values(page) == {
+        "type": "oauth2",
+        "authentication_method": "oidc",
+        "option_oidc_issuer": issuer,
+    }
+    assert "This is of an OpenID provider" in page
+
+
+@pytest.mark.parametrize(
+    ("issuer", "method"),
+    [("https://accounts.google.com", "google"), ("https://gitlab.com", "gitlab")],
+)
+def test_an_openid_provider_with_a_method_of_its_own(
+    maker: Client, issuer: str, method: str
+) -> None:
+    page = read(maker, f"{issuer}/.well-known/openid-configuration")
+
+    assert values(page) == {"type": "oauth2", "authentication_method": method}
+
+
+def test_a_saml_paste_changes_the_type_back(maker: Client, idp: IdP) -> None:
+    assert values(read(maker, idp.metadata(), type="oauth2"))["type"] == "saml2"
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "There is nothing here."),
+        ("hello", "Nothing in this is known to us."),
+        ("x" * 1_100_000, "longer than 1048576 characters"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><EntityDescriptor/>', "DOCTYPE"),
+        ("<html><body>Sign in</body></html>", "web page"),
+        ("https://10.0.0.1/metadata", "that is not a public host"),
+        ("https://169.254.169.254/latest", "that is not a public host"),
+        ("http://idp.example/metadata", "only “https://” is fetched"),
+    ],
+)
+def test_refused_on_the_box(maker: Client, text: str, says: str) -> None:
+    page = read(maker, text)
+
+    assert says in refusal(page)
+    whole = maker.post(ADD, {"_read": "box", "paste": text, "name": "Acme"})
+    assert says in refusal(unescape(whole.content.decode()))
+    assert box(whole).strip() == text.strip()
+    assert not whole.context["errors"], "the form itself isn't judged before it is sent"
+
+
+def test_more_than_django_takes(maker: Client) -> None:
+    for address in (READ, ADD):
+        response = maker.post(address, {"_read": "box", "paste": "x" * 5_000_000})
+        assert response.status_code == 413
+        assert "Go back: what you typed should still be there." in response.content.decode()
+
+
+def test_private_key_is_not_repeated(maker: Client, idp: IdP) -> None:
+    bare = "".join(idp.key.private_pem.split("-----")[2].split())
+    for text in (idp.key.private_pem, bare):
+        assert "private key" in refusal(read(maker, text))
+        for pasted in ({"paste": text}, {"certificates": text}, {"paste": "x", "name": text}):
+            if text == bare and "name" in pasted:
+                continue
+            response = maker.post(ADD, {"_read": "box", **pasted})
+            shown = "".join(unescape(response.content.decode()).split())
+            assert bare[100:180] not in shown
+            response = maker.post(ADD, form(idp, **pasted))
+            shown = "".join(unescape(response.content.decode()).split())
+            assert bare[100:180] not in shown
+    assert not Connector.objects.exists()
+
+
+# --- what is fetched --------------------------------------------------------------------------
+
+
+def test_an_address_is_fetched(maker: Client, idp: IdP, serve: Serve) -> None:
+    url = serve(idp.metadata())
+    page = read(maker, url)
+
+    assert values(page)["issuer_url"] == idp.entity_id
+    assert f"Read from {url}." in page
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"status": 302, "location": "http://127.0.0.1/x"}, "redirect"),
+        ({"status": 404}, "404"),
+        ({"body": "https://login.acme.example/saml"}, "another address"),
+        ({"body": "<!DOCTYPE html><html></html>"}, "web page"),
+        ({"body": "x" * 1_100_000}, "more than"),
+        ({"wait": 1.5}, "in time"),
+    ],
+)
+def test_what_an_address_may_do(
+    maker: Client,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: dict[str, Any],
+    says: str,
+) -> None:
+    monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.5)
+
+    assert says in refusal(read(maker, serve(**answer)))
+
+
+def test_no_transaction_is_open_while_fetching(
+    maker: Client, idp: IdP, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    """SQLite would keep everybody else from writing meanwhile."""
+    depths: list[int] = []
+    real = outbound.request
+
+    def request(*args: Any, **options: Any) -> Any:
+        depths.append(len(connection.savepoint_ids))
+        return real(*args, **options)
+
+    monkeypatch.setattr(outbound, "request", request)
+    url = serve(idp.metadata())
+    maker.post(READ, {"_read": "box", "paste": url})
+    maker.post(ADD, {"_read": "box", "paste": url})
+
+    assert depths == [0, 0]
+
+
+def test_only_who_may_change_trust_has_anything_fetched(
+    make_staff: StaffMaker, connector: Connector, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    monkeypatch.setattr(outbound, "request", None)
+    staff = make_staff(VIEW, CHANGE)
+    fields = {"_read": "box", "paste": serve()}
+    assert staff.post(READ, fields).status_code == 403
+    assert staff.post(f"{LIST}{connector.pk}/change/", fields).status_code == 403
+    assert 'id="id_paste"' not in staff.get(f"{LIST}{connector.pk}/change/").content.decode()
+
+
+def test_reading_takes_a_post_with_its_token(maker: Client) -> None:
+    assert maker.get(READ).status_code == 405
+    strict = Client(enforce_csrf_checks=True, HTTP_HOST="localhost:8000")
+    strict.cookies = maker.cookies
+    assert strict.post(READ, {"paste": "x"}).status_code == 403
+
+
+# --- without JavaScript -----------------------------------------------------------------------
+
+
+def test_read_and_use_without_javascript(maker: Client, idp: IdP, connector: Connector) -> None:
+    url = f"{LIST}{connector.pk}/change/"
+    typed = form(idp, name="Renamed", endpoint="https://typed.example/sso", contact="it@a.example")
+    roll_over = idp.metadata().replace(idp.entity_id, "https://new.example/saml")
+    response = maker.post(url, {**typed, "_read": "box", "paste": roll_over})
+    page = response.content.decode()
+    assert box(response) == roll_over
+    assert values(page)["issuer_url"] == "https://new.example/saml"
+    assert 'value="Renamed"' in page, "what was typed stays"
+    assert 'value="https://typed.example/sso"' in page
+
+    waiting = {f"read_{name}": value for name, value in values(page).items()}
+    response = maker.post(url, {**typed, **waiting, "_use": "all", "paste": roll_over})
+    page = response.content.decode()
+    assert box(response) == ""
+    assert 'value="https://new.example/saml"' in page
+    assert f'value="{idp.sso_url}"' in page
+    assert 'value="it@a.example"' in page
+    connector.refresh_from_db()
+    assert (connector.name, connector.issuer_url) == ("Acme", idp.entity_id), "nothing is saved"
+
+
+def test_saving_what_is_in_the_box_unread_is_refused(maker: Client, idp: IdP) -> None:
+    response = maker.post(ADD, form(idp, paste=other_key().pem))
+
+    assert "hasn't been taken over" in str(errors(response)["__all__"])
+    assert box(response).strip() == other_key().pem.strip()
+    of_another_type = form(idp, paste="x", type="oauth2", enabled=None)
+    assert maker.post(ADD, of_another_type).status_code == 302
+
+
+# --- the words of the identity provider -------------------------------------------------------
+
+
+def test_each_field_has_the_words_of_the_one_that_is_recognised(
+    maker: Client, connector: Connector
+) -> None:
+    page = unescape(maker.get(f"{LIST}{connector.pk}/change/").content.decode())
+    assert not re.search(r'data-idp="\w+">', page), "an unknown one has no words"
+    for idp in IDPS:
+        assert f'data-idp="{idp.key}" hidden' in page
+
+    Connector.objects.update(
+        issuer_url="https://accounts.google.com/o/saml2?idpid=C01",
+        endpoint="https://accounts.google.com/o/saml2/idp?idpid=C01",
+    )
+    page = unescape(maker.get(f"{LIST}{connector.pk}/change/").content.decode())
+    shown = re.findall(r'data-idp="google">(.*?)</span>', page)
+    assert shown == [
+        "Google Workspace calls it “Entity ID”.",
+        "Google Workspace calls it “ACS URL”.",
+        "Google Workspace calls it “Entity ID”.",
+        "Google Workspace calls it “SSO URL”.",
+        "Google Workspace calls it “Name ID format”.",
+        "Google Workspace calls it “Certificate”.",
+    ]
+    assert re.search(r'<option value="google" selected>', page)
