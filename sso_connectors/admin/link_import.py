@@ -5,13 +5,10 @@ in bulk with history (linking.py), and that the file stays in the page between p
 sealed for one session, so that none is left behind on the server for others to find.
 """
 
-import csv
-import io
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import QuerySet
@@ -22,103 +19,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from import_export.admin import ExportMixin, ImportMixin
 from import_export.fields import Field
-from import_export.formats.base_formats import CSV
-from import_export.forms import ConfirmImportForm, ImportForm
 from import_export.resources import ModelResource
 from import_export.results import Result, RowResult
-from import_export.tmp_storages import BaseStorage
 from tablib import Dataset  # type: ignore[import-untyped]
 
 from users.models import User
 
 from ..models import Connector, Link
 from . import link_lines, linking
-from .link_lines import MOST_BYTES, Judged, Line, escaped
+from .link_file import ConfirmForm, InPage, LinkFile, UploadForm, sealed
+from .link_lines import Judged, Line
 from .linking import Verb
-
-_SALT: Final = "sso_connectors.link_import"
-_HOUR: Final = 60 * 60
-
-
-class LinkFile(CSV):  # type: ignore[misc] # no types
-    """CSV as people really have it, each line with its number."""
-
-    def create_dataset(self, in_stream: bytes, **kwargs: Any) -> Dataset:
-        dataset = Dataset(headers=["line"])
-        for line in link_lines.read(in_stream):
-            dataset.append([line])
-        return dataset
-
-    def is_binary(self) -> bool:
-        return True  # the encoding is for us to judge
-
-    def export_data(self, dataset: Dataset, **kwargs: Any) -> str:
-        out = io.StringIO()
-        writer = csv.writer(out)
-        writer.writerow(dataset.headers)
-        # A username may begin with “=”, and a reference with “@”: whoever opens the file would run it.
-        writer.writerows([escaped(str(cell)) for cell in row] for row in dataset)
-        return out.getvalue()
-
-
-class InPage(BaseStorage):  # type: ignore[misc] # no types
-    """A file that is kept nowhere: its name is what it holds (see ConfirmForm)."""
-
-    name: bytes
-
-    def save(self, data: bytes) -> None:
-        self.name = data
-
-    def read(self) -> bytes:
-        return self.name
-
-    def remove(self) -> None:
-        pass
-
-
-class UploadForm(ImportForm):  # type: ignore[misc] # no types
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["format"].widget = forms.HiddenInput()
-        self.fields["import_file"].label = _("CSV file")
-        self.fields["import_file"].widget.attrs["accept"] = ".csv,text/csv"
-
-    @property
-    def media(self) -> forms.Media:
-        return forms.Media()  # theirs guesses the format
-
-    def clean_import_file(self) -> Any:
-        file = self.cleaned_data["import_file"]
-        if file.size > MOST_BYTES:  # not read at all
-            raise link_lines.too_long()
-        return file
-
-
-class ConfirmForm(ConfirmImportForm):  # type: ignore[misc] # no types
-    """Carries the file back. Only the session that saw its preview can: the content is signed for it.
-
-    Whoever could put a file of their own in the place of the one that was previewed would have links
-    made in somebody else's name.
-    """
-
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._salt = salt_of(request)
-
-    def clean_import_file_name(self) -> bytes:
-        try:
-            text = signing.loads(
-                self.cleaned_data["import_file_name"], salt=self._salt, max_age=_HOUR
-            )
-        except signing.BadSignature as error:
-            raise ValidationError(
-                _("This preview is over, or was another session's. Choose the file again.")
-            ) from error
-        return str(text).encode()
-
-
-def salt_of(request: HttpRequest) -> str:
-    return f"{_SALT}:{request.user.pk}:{request.session.session_key}"
 
 
 class LinkResource(ModelResource):  # type: ignore[misc] # no types
@@ -236,11 +147,7 @@ class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: igno
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> Any:
         initial = super().get_confirm_form_initial(request, import_form)
         if import_form is not None:
-            initial["import_file_name"] = signing.dumps(
-                initial["import_file_name"].decode("utf-8-sig"),
-                salt=salt_of(request),
-                compress=True,
-            )
+            initial["import_file_name"] = sealed(initial["import_file_name"], request)
         return initial
 
     def add_data_read_fail_error_to_form(self, form: forms.Form, e: Exception) -> None:

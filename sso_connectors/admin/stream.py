@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -72,11 +72,10 @@ def entries(item: Any, viewer: Viewer, page: Iterable[tuple[str, int, datetime]]
 
 
 def _part(kind: str, rows: QuerySet[Any], when: str) -> QuerySet[Any, Any]:
-    return (
-        rows.order_by()
-        .annotate(kind=Value(kind, output_field=CharField()), key=F("pk"), when=F(when))
-        .values_list("kind", "key", "when")
+    named = rows.order_by().annotate(
+        kind=Value(kind, output_field=CharField()), key=F("pk"), when=F(when)
     )
+    return cast("QuerySet[Any, Any]", named.values_list("kind", "key", "when"))
 
 
 def _only_in_log() -> Q:

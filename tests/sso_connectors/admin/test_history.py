@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sso_connectors import as_code, records
+from sso_connectors import as_code
 from sso_connectors.certificates import load_certificates
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector, Link
@@ -161,12 +161,6 @@ def test_what_no_history_holds() -> None:
 
     assert not held & {"client_secret", "password", "last_login", "subject", "last_sign_in_at"}
     assert "issuer_url" in held
-
-
-def test_a_damaged_secret_has_no_time(hub: Connector) -> None:
-    assert hub.client_secret is not None
-    assert records.time_of(Secret("gAAAAA damaged")) is None
-    assert records.time_of(hub.client_secret) == hub.client_secret.sealed_at
 
 
 def test_options_under_the_names_that_their_method_gives_them(

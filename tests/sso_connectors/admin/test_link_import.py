@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from sso_connectors.admin import link_import, link_lines, linking
+from sso_connectors.admin import link_lines, linking
+from sso_connectors.admin.link_file import sealed
 from sso_connectors.models import Connector, Link
 from tests.agent import HOST
 from tests.conftest import ConnectorMaker, UserMaker
@@ -493,6 +493,5 @@ def test_largest_file_fits_into_the_form_of_its_preview(
     assert len(content) < link_lines.MOST_BYTES
     request = HttpRequest()
     request.user, request.session = User(pk=1), maker.session
-    sealed = signing.dumps(content, salt=link_import.salt_of(request), compress=True)
 
-    assert len(sealed) < 2_000_000
+    assert len(sealed(content.encode(), request)) < 2_000_000
