@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
+from pytest_django import DjangoDbBlocker
 
+from sso_connectors import roles
 from sso_connectors.models import Connector, Link
 from users.models import User
 
@@ -23,6 +27,20 @@ def _empty_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _rows_of_migrations(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """A test with real transactions empties all tables at its end, those of migrations too."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    empties = marker is not None and marker.kwargs.get("transaction")
+    if empties or {"transactional_db", "live_server"} & set(request.fixturenames):
+        with django_db_blocker.unblock():
+            ContentType.objects.clear_cache()
+            roles.make_groups(apps, using="default")
 
 
 @pytest.fixture(scope="session")

@@ -390,7 +390,7 @@ def test_a_secret_in_the_log_is_sealed(hub: Connector, caplog: pytest.LogCapture
 
 @pytest.mark.row(32)
 def test_the_admins_history_is_sealed(hub: Connector, make_user: UserMaker, client: Client) -> None:
-    """The form neither shows the secret nor fills it; what it saves leaves the secret alone."""
+    """The form never shows the secret; one that is typed there is sealed and shown nowhere."""
     root = make_user("root@ino.example", is_staff=True, is_superuser=True)
     client.force_login(root, backend="sso_connectors.backends.PasswordBackend")
     before = stored(hub)
@@ -400,7 +400,9 @@ def test_the_admins_history_is_sealed(hub: Connector, make_user: UserMaker, clie
         "name": "Renamed",
         "reference": "hub",
         "type": "oauth2",
-        "authentication_method": "hubspot",
+        "authentication_method": "zendesk",
+        "option_zendesk_subdomain": "acme",
+        "client_id": "app-1",
         "identifier_format": "emailAddress",
         "binding": "redirect",
         "client_secret": "typed-" + CANARY,
@@ -410,7 +412,8 @@ def test_the_admins_history_is_sealed(hub: Connector, make_user: UserMaker, clie
     hub.refresh_from_db()
 
     assert hub.name == "Renamed"
-    assert stored(hub) == before
+    assert stored(hub) != before
+    assert secret_of(hub).reveal() == "typed-" + CANARY
     assert "Renamed" in entry.object_repr
     for text in (page.text, answer.text, entry.change_message, entry.object_repr):
         assert CANARY not in text
