@@ -85,5 +85,5 @@ class Protocol(ABC):
         Raises LoginError.
         """
 
-    def admitted(self, link: Link, identity: Identity) -> None:
+    def admitted(self, link: Link, identity: Identity) -> None:  # noqa: B027 - nothing to keep
         """Keep what the identity brings along, now that the person is known."""

@@ -116,7 +116,7 @@ def test_saml(
     places: Places, administrator: Client, agent: Agent, idp: IdP, connector: Connector, alice: User
 ) -> None:
     """A sign-in, a replay, a forgery, a lie, and a private key pasted into the form."""
-    said = {"attributes": {"secret": [IN_THE_ASSERTION]}}
+    said: dict[str, Any] = {"attributes": {"secret": [IN_THE_ASSERTION]}}
     secrets = {"in the assertion": IN_THE_ASSERTION, "private key": PRIVATE_KEY.split("\n")[1]}
 
     for lies in ({"key": other_key()}, {"audience": "urn:other"}, {"name_id": "eve@acme.example"}):

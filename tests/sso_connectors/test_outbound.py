@@ -996,7 +996,10 @@ def test_a_name_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> No
 @row_38
 def test_time_that_is_over_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound, "TOTAL_SECONDS", 0.0)
-    with site(answering(OK)) as served, pytest.raises(OutboundFailed, match="didn't answer in time"):
+    with (
+        site(answering(OK)) as served,
+        pytest.raises(OutboundFailed, match="didn't answer in time"),
+    ):
         outbound.request("GET", served.url)
     assert served.heads == []
 

@@ -29,7 +29,7 @@ def fail(idp: IdP, *, times: int, people: int = 2, **lies: Any) -> None:
         agents[number % people].sign_in(idp, **lies)
 
 
-FORGED = {"key": other_key()}
+FORGED: dict[str, Any] = {"key": other_key()}
 
 
 def test_sign_in_makes_it_tested(agent: Agent, idp: IdP, connector: Connector, alice: User) -> None:

@@ -61,7 +61,7 @@ def test_consent_is_asked_for_while_somebody_needs_a_token(
     dead: dict[str, Any],
 ) -> None:
     make_user("alice@acme.example", make_connector(**fields(provider)))
-    said = {"answer": {"iss": OMIT}, "claims": {"hd": "acme.example"}}
+    said: dict[str, Any] = {"answer": {"iss": OMIT}, "claims": {"hd": "acme.example"}}
     agent.sign_in_oauth(provider, **said)
     assert "prompt" not in once(agent.start_oauth().partition("?")[2])
 
