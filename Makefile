@@ -40,6 +40,10 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'
 endif
 
+.PHONY: guide-pictures
+guide-pictures: $(DEVELOPMENT)  ## Take the pictures of the administrators' guide anew (into docs/images/guide)
+	GUIDE_PICTURES=1 $(BIN)/python -m pytest --quiet --no-cov tests/flows/test_guide_pictures.py
+
 .PHONY: hostile fuzz
 hostile: $(DEVELOPMENT)  ## Post every known attack to the login flow and print a scoreboard
 	@$(BIN)/python -m tests.hostile.scoreboard

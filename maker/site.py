@@ -11,10 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from .overview import Overview
 
 PASSWORD_VIEWS = {"password_change", "password_change_done", "logout"}
+# Django's own strings, for which our catalogues have better words: they come before Django's.
+SAID_OTHERWISE = (
+    gettext_noop("Add %s"),
+    gettext_noop("Add %(name)s"),
+    gettext_noop("Add another %(verbose_name)s"),
+)
 
 
 class PasswordForm(AdminAuthenticationForm):

@@ -29,16 +29,24 @@ def _empty_cache() -> Iterator[None]:
     cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _rows_of_migrations(
-    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
+_BLOCKER: pytest.StashKey[DjangoDbBlocker] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keep_blocker(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> None:
+    request.config.stash[_BLOCKER] = django_db_blocker
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """A test with real transactions empties all tables at its end, those of migrations too."""
     yield
-    marker = request.node.get_closest_marker("django_db")
-    empties = marker is not None and marker.kwargs.get("transaction")
-    if empties or {"transactional_db", "live_server"} & set(request.fixturenames):
-        with django_db_blocker.unblock():
+    if nextitem is None:  # the database itself is gone
+        return
+    marker = item.get_closest_marker("django_db")
+    names = set(getattr(item, "fixturenames", ()))
+    if (marker and marker.kwargs.get("transaction")) or names & {"transactional_db", "live_server"}:
+        with item.config.stash[_BLOCKER].unblock():
             ContentType.objects.clear_cache()
             roles.make_groups(apps, using="default")
 

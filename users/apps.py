@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
+from django.utils.translation import gettext_lazy as _
 
 
 class UsersConfig(AppConfig):
     name = "users"
-    verbose_name = "People"
+    verbose_name = _("People")
 
     def ready(self) -> None:
         from .models import note_login

@@ -16,6 +16,7 @@ from ..attempts import Attempt, Outcome
 from ..diagnosis import PERSONAL, Advice, Diagnosis, diagnose
 from ..models import Connector
 from .attempt_words import state_of, state_pill
+from .check_names import check_in_words
 from .link_from_attempt import (
     VIEW_PERSONAL,
     lacks_only_the_link,
@@ -119,7 +120,7 @@ class AttemptPage:
     def _row(self, check: dict[str, Any]) -> CheckRow:
         hidden = check["name"] in PERSONAL and not self.sees_people
         return CheckRow(
-            name=check["name"],
+            name=check_in_words(check["name"]),
             expected="" if hidden else check["expected"],
             received="" if hidden else check["received"],
             passed=check["passed"],

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from users.models import User
 
@@ -20,7 +21,10 @@ class CertificateFilter(admin.SimpleListFilter):
     parameter_name = "certificates"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("ended", _("ended")), ("ending", _("ending within 30 days"))]
+        return [
+            ("ended", pgettext_lazy("certificates", "ended")),
+            ("ending", _("ending within 30 days")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
         conditions = {
