@@ -1,7 +1,7 @@
 """What most tests start from: an identity provider that really signs, a connector, a linked user."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -38,17 +38,23 @@ def _keep_blocker(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlo
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
     """A test with real transactions empties all tables at its end, those of migrations too."""
-    yield
-    if nextitem is None:  # the database itself is gone
-        return
-    marker = item.get_closest_marker("django_db")
-    names = set(getattr(item, "fixturenames", ()))
-    if (marker and marker.kwargs.get("transaction")) or names & {"transactional_db", "live_server"}:
-        with item.config.stash[_BLOCKER].unblock():
-            ContentType.objects.clear_cache()
-            roles.make_groups(apps, using="default")
+    try:
+        return (yield)
+    finally:
+        marker = item.get_closest_marker("django_db")
+        names = set(getattr(item, "fixturenames", ()))
+        real = (marker and marker.kwargs.get("transaction")) or names & {
+            "transactional_db",
+            "live_server",
+        }
+        if real and nextitem is not None:  # else the database itself is gone
+            with item.config.stash[_BLOCKER].unblock():
+                ContentType.objects.clear_cache()
+                roles.make_groups(apps, using="default")
 
 
 @pytest.fixture(scope="session")

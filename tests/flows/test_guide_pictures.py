@@ -42,7 +42,7 @@ DOCS: Final = ROOT / "docs/images/guide"
 LANGUAGES: Final = {"en": "en-GB", "fr": "fr-FR"}
 PAGES: Final = {"en": "administrators.md", "fr": "administrators.fr.md"}
 LONGEST: Final = 120_000  # bytes of one picture: the guide is read over slow lines too
-MARGIN: Final = 16  # pixels around what is shown
+MARGIN: Final = 8  # pixels around what is shown
 ADDRESS: Final = "https://sso.company.example"
 USERS: Final = "/maker/users/user/"
 GOOGLE: Final = "https://accounts.google.com/o/saml2/idp?idpid=C01abcd23"
@@ -338,13 +338,14 @@ def companies(acme: Connector, globex: Connector, make_connector: ConnectorMaker
     okta = {"issuer_url": "http://www.okta.com/exk1fcia6d6EM", "endpoint": OKTA}
     google = {"issuer_url": GOOGLE.replace("/idp", ""), "endpoint": GOOGLE}
     adfs = {"issuer_url": f"{ADFS}services/trust", "endpoint": f"{ADFS}ls/"}
-    for name, fields in {
+    states: dict[str, dict[str, Any]] = {
         "Acme": google,
         "Hooli": {**okta, "certificates": "", "enabled": False},
         "Initech": {**okta, "tested_at": now, "failing_cause": "response_refused"},
         "Soylent": {**google, "enabled": False},
         "Tyrell": {**adfs, "tested_at": now, "certificates_end": now + timedelta(days=12)},
-    }.items():
+    }
+    for name, fields in states.items():
         made = acme if name == "Acme" else make_connector(name.lower(), name=name)
         Connector.objects.filter(pk=made.pk).update(**fields)
 
