@@ -47,7 +47,12 @@ def forget_connector(request: HttpRequest) -> HttpResponse:
 
 def _offer(request: HttpRequest, next_path: str) -> dict[str, Any]:
     """What the sign-in page shows of this device's last connector, if there is one to offer."""
-    offer: dict[str, Any] = {"next": addresses.safe_next(next_path)}
+    onward = addresses.safe_next(next_path)
+    # The page in the other language goes on to the same place, and to no other.
+    offer: dict[str, Any] = {
+        "next": onward,
+        "language_next": _with_query(request.path, next=onward),
+    }
     connector = last_connector.last_connector(request)
     if connector is not None:
         address = connector.login_address

@@ -142,7 +142,9 @@ class Attempt(models.Model):
         ordering: ClassVar = ["-started_at", "-pk"]
         permissions: ClassVar = [("view_personal", _("Can see who is named in login attempts"))]
         indexes: ClassVar = [
-            models.Index(fields=["connector", "-started_at", "purpose"], name="attempt_of_connector"),
+            models.Index(
+                fields=["connector", "-started_at", "purpose"], name="attempt_of_connector"
+            ),
             # The front page counts by day, from the index alone.
             models.Index(fields=["started_at", "purpose", "outcome"], name="attempt_by_day"),
             # Kept as the identity provider wrote it, and found in any letter case.

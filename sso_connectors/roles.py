@@ -81,6 +81,9 @@ def _permissions(apps: Any, names: Iterable[str], using: str) -> list[Any]:
 def _create_permissions(apps: Any, using: str) -> None:
     """Django makes them after the last migration only, and the first one to need them is this one."""
     for config in apps.get_app_configs():
-        config.models_module = True  # or they would be taken for apps without models
-        create_permissions(config, apps=apps, verbosity=0, using=using)
-        config.models_module = None
+        module = config.models_module
+        config.models_module = True  # or a migration's would be taken for apps without models
+        try:
+            create_permissions(config, apps=apps, verbosity=0, using=using)
+        finally:
+            config.models_module = module

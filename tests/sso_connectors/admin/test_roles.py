@@ -626,3 +626,11 @@ def test_migration_makes_the_groups_and_takes_them_back(before_the_groups: None)
     call_command("migrate", "sso_connectors", MIGRATION, verbosity=0)
     for name, permissions in roles.ROLES.items():
         assert held(name) == set(permissions)
+
+
+@pytest.mark.django_db
+def test_apps_stay_apps_with_models() -> None:
+    """Without its module of models an app is left out of dumps, and of much else."""
+    before = {config.label: config.models_module for config in apps.get_app_configs()}
+    roles.make_groups(apps, using="default")
+    assert {config.label: config.models_module for config in apps.get_app_configs()} == before
