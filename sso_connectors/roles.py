@@ -81,7 +81,7 @@ def _permissions(apps: Any, names: Iterable[str], using: str) -> list[Any]:
 def _create_permissions(apps: Any, using: str) -> None:
     """Django makes them after the last migration only, and the first one to need them is this one."""
     for config in apps.get_app_configs():
-        module = config.models_module
+        module = getattr(config, "models_module", None)
         config.models_module = True  # or a migration's would be taken for apps without models
         try:
             create_permissions(config, apps=apps, verbosity=0, using=using)
