@@ -8,7 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
+from sso_connectors.errors import ConnectorNotReady
+from sso_connectors.login import begin_test
 from sso_connectors.models import Connector, State
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
@@ -166,3 +169,12 @@ def test_end_of_the_certificates_is_kept(connector: Connector) -> None:
     connector.refresh_from_db()
     assert connector.certificates_end is None
     assert timezone.now() - connector.updated_at < timedelta(minutes=1)
+
+
+def test_draft_is_not_tested_by_any_caller(make_connector: ConnectorMaker) -> None:
+    """The screens offer it no test; the login refuses one all the same, and says so on an attempt."""
+    draft = make_connector(enabled=False, endpoint="")
+    starter = User.objects.create_superuser("root@acme.example", "a passphrase for tests")
+    with pytest.raises(ConnectorNotReady):
+        begin_test(draft, starter=starter, browser="b" * 43)
+    assert Attempt.objects.get().cause == "connector_not_ready"
