@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any, Final, cast
 
 from django.contrib import admin
@@ -45,8 +46,9 @@ class _Rows:
         """The first few, with whatever their names are made of."""
         found: list[Model] = []
         if self.read:
-            manager = type(self.read[0])._base_manager
-            found += _with_names(manager.filter(pk__in=[row.pk for row in self.read[:_NAMED]]))
+            # The collector asks for no order, so a database may give its rows in any.
+            keys = nsmallest(_NAMED, (row.pk for row in self.read))
+            found += _with_names(type(self.read[0])._base_manager.filter(pk__in=keys))
         for rows in self.described:
             if len(found) < _NAMED:
                 found += _with_names(rows)[: _NAMED - len(found)]
