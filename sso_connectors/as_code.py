@@ -28,11 +28,11 @@ from .models import (
     ConnectorType,
     IdentifierFormat,
     Link,
-    sealed_client_secret,
 )
 from .protocols.oauth2.revocation import revoke_of_all_inactive
 from .providers import PROVIDERS
 from .records import APPLIED
+from .typed import sealed_client_secret
 
 _BATCH: Final = 500
 _TEXT: Final[tuple[str, ...]] = (

@@ -1,7 +1,8 @@
 """What happened in one sign-in: each check with what was expected, what was received, the verdict.
 
 An attempt costs a login one insert when it starts and one update when it ends. What a check received
-is shown to administrators as it came; `verified` says whether a valid signature covers it.
+is shown to administrators as it came; `verified` says whether the identity provider vouches for it, by a
+valid signature or by having answered our server itself.
 """
 
 import logging
@@ -72,7 +73,8 @@ def as_text(value: object, *, limit: int = _SHOWN) -> str:
     """What a stranger sent, in a form that can be stored: shortened, without null characters or halves
     of a pair (JSON can write one)."""
     text = "" if value is None else str(value)
-    text = text.replace("\0", "�").encode(errors="replace").decode()
+    if "\0" in text or not text.isascii():
+        text = text.replace("\0", "�").encode(errors="replace").decode()
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from . import addresses, encryption, outbound
+from . import addresses, encryption
+from .reachable import is_allowed_host
 
 _is_origin = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?").fullmatch
 
@@ -57,7 +58,7 @@ def trusted_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register()
 def private_idp_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """sso.E003: an entry that is no plain host would match nothing; some are never connected to."""
-    wrong = [entry for entry in settings.PRIVATE_IDP_HOSTS if not outbound.is_allowed_host(entry)]
+    wrong = [entry for entry in settings.PRIVATE_IDP_HOSTS if not is_allowed_host(entry)]
     if not wrong:
         return []
     return [

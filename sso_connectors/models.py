@@ -12,22 +12,22 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
 from simple_history.models import HistoricalRecords
 
 from . import addresses
 from .attempts import Attempt
+from .certificate_rows import Certificate
 from .certificates import (
     EXPIRING,
-    PRIVATE_KEY,
     SigningCertificate,
     load_certificates,
     normalise_certificates,
 )
-from .encryption import NoEncryptionKey, Secret, SecretField
+from .encryption import Secret, SecretField
 from .pending import PendingLogin
 from .providers import PROVIDERS
 from .records import History, SecretTime
+from .typed import refuse_control_characters, refuse_private_key
 from .vault import Token
 
 __all__ = ["Attempt", "Certificate", "Connector", "Link", "PendingLogin", "Token"]
@@ -90,7 +90,6 @@ TRUST_FIELDS: Final = (
 )
 # Of these, what an identity provider's answer is judged by: a change makes the connector untested.
 _TESTED_FIELDS: Final = tuple(field for field in TRUST_FIELDS if field != "enabled")
-_LONGEST_SECRET: Final = 4096
 _TYPED: Final = (
     "name",
     "reference",
@@ -115,49 +114,6 @@ COMPLETE: Final = (
     & ~Q(client_id="")
     & Q(client_secret__isnull=False)
 )
-
-
-def _refuse_control_characters(text: str) -> None:
-    if not text.isprintable():
-        raise ValidationError(_("There is a line break or a control character in this."))
-
-
-def _refuse_private_key(text: str) -> None:
-    if "PRIVATE KEY" in text:
-        raise ValidationError(
-            _("This holds a private key. It was not kept; consider it exposed."), code=PRIVATE_KEY
-        )
-
-
-@sensitive_variables()
-def sealed_client_secret(pasted: str) -> Secret:
-    """Seal what somebody pasted, without what came along around it.
-
-    Raises ValidationError, which never repeats the text.
-    """
-    inside = [place for place, character in enumerate(pasted) if _is_ink(character)]
-    text = pasted[inside[0] : inside[-1] + 1] if inside else ""
-    if not text:
-        raise ValidationError(_("There is nothing in this."))
-    # First, since a private key has line breaks, and is the graver mistake.
-    _refuse_private_key(text)
-    _refuse_control_characters(text)
-    if len(text) > _LONGEST_SECRET:
-        raise ValidationError(_("This is too long for a client secret."))
-    try:
-        return Secret.seal(text)
-    except NoEncryptionKey as error:
-        raise ValidationError(
-            _(
-                "No secret can be kept: the setting FIELD_ENCRYPTION_KEYS holds no usable key. "
-                "The operator has to set it."
-            ),
-            code="no_encryption_key",
-        ) from error
-
-
-def _is_ink(character: str) -> bool:
-    return character.isprintable() and character != " "
 
 
 def _refuse_reserved(reference: str) -> None:
@@ -198,7 +154,7 @@ class Connector(models.Model):
         _("client ID"),
         max_length=255,
         blank=True,
-        validators=[_refuse_control_characters],
+        validators=[refuse_control_characters],
         help_text=_("From the app that was registered for this product at the provider."),
     )
     client_secret = SecretField(
@@ -216,7 +172,7 @@ class Connector(models.Model):
         _("issuer URL"),
         max_length=1024,
         blank=True,
-        validators=[_refuse_control_characters],
+        validators=[refuse_control_characters],
         help_text=_("What the identity provider calls itself: its entity ID, to the letter."),
     )
     endpoint = models.CharField(
@@ -255,7 +211,7 @@ class Connector(models.Model):
         _("username attribute"),
         max_length=255,
         blank=True,
-        validators=[_refuse_control_characters],
+        validators=[refuse_control_characters],
         help_text=_(
             "The attribute that holds the person's e-mail address. Empty: the identifier, where that "
             "is an e-mail address, else the usual attributes."
@@ -408,7 +364,7 @@ class Connector(models.Model):
             options["update_fields"] = {*options["update_fields"], *settled, "certificates_end"}
         with transaction.atomic():
             super().save(**options)
-            Certificate.describe(self)
+            Certificate.describe(self.pk, self.signing_certificates)
         self._was = self._tested()
 
     @classmethod
@@ -440,7 +396,7 @@ class Connector(models.Model):
             self.endpoint = f"{scheme.lower()}://{rest}"
         errors: dict[str, Any] = {}
         for field, clean in (
-            *((field, _refuse_private_key) for field in _TYPED),
+            *((field, refuse_private_key) for field in _TYPED),
             ("reference", _refuse_reserved),
             ("certificates", self._read_certificates),
             ("options", self._read_options),
@@ -542,62 +498,6 @@ class Connector(models.Model):
         """Whether a certificate that it goes by ends within 30 days, or has ended. Nothing is parsed."""
         end = self.certificates_end if self.type == ConnectorType.SAML2 else None
         return end is not None and end < timezone.now() + EXPIRING
-
-
-class Certificate(models.Model):
-    """Describes one of a connector's certificates and when it last verified a sign-in.
-
-    What a connector trusts is its column `certificates`; these rows only follow it.
-    """
-
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="certificate_rows"
-    )
-    fingerprint = models.CharField(_("SHA-256 fingerprint"), max_length=95)
-    subject = models.CharField(_("subject"), max_length=500)
-    valid_from = models.DateTimeField(_("valid from"))
-    valid_until = models.DateTimeField(_("valid until"), db_index=True)
-    added_at = models.DateTimeField(_("added"), default=timezone.now)
-    last_used_at = models.DateTimeField(_("last used"), null=True)
-    warned_at_days = models.PositiveSmallIntegerField(
-        null=True,
-        editable=False,
-        help_text=_(
-            "At how many days before its end the contact was last told; 0: that it has ended."
-        ),
-    )
-
-    class Meta:
-        verbose_name = _("certificate")
-        verbose_name_plural = _("certificates")
-        ordering: ClassVar = ["valid_until", "pk"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["connector", "fingerprint"], name="certificate_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.fingerprint
-
-    @staticmethod
-    def describe(connector: Connector) -> None:
-        """Make the rows of a connector those of its certificates; the others keep their last use."""
-        trusted = {item.fingerprint: item for item in connector.signing_certificates}
-        rows = Certificate.objects.filter(connector=connector)
-        known = set(rows.values_list("fingerprint", flat=True))
-        if known == set(trusted):
-            return
-        rows.exclude(fingerprint__in=trusted).delete()
-        Certificate.objects.bulk_create(
-            Certificate(
-                connector=connector,
-                fingerprint=fingerprint,
-                subject=item.subject[:500],
-                valid_from=item.valid_from,
-                valid_until=item.valid_until,
-            )
-            for fingerprint, item in trusted.items()
-            if fingerprint not in known
-        )
 
 
 class Link(models.Model):

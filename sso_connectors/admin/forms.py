@@ -17,9 +17,9 @@ from ..models import (
     SAML_REQUIRED,
     Connector,
     ConnectorType,
-    sealed_client_secret,
 )
 from ..providers import PROVIDERS
+from ..typed import sealed_client_secret
 from .oauth2_fields import (
     about_secret,
     methods_that_ask_again,

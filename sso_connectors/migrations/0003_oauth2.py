@@ -2,6 +2,7 @@
 
 import sso_connectors.encryption
 import sso_connectors.models
+import sso_connectors.typed
 from django.db import migrations, models
 
 
@@ -19,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='connector',
             name='client_id',
-            field=models.CharField(blank=True, help_text='From the app that was registered for this product at the provider.', max_length=255, validators=[sso_connectors.models._refuse_control_characters], verbose_name='client ID'),
+            field=models.CharField(blank=True, help_text='From the app that was registered for this product at the provider.', max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='client ID'),
         ),
         migrations.AddField(
             model_name='connector',

@@ -4,27 +4,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from .. import outbound
-from .base import Option
+from ..reachable import validate_server_url
 from .oidc import OpenIdConnect
+from .options import Option, fitting
 
 DEFAULT_HOST: Final = "gitlab.com"
 ISSUER: Final = "https://{host}"
-_HOST_AND_PORT = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?").fullmatch
+_HOST_AND_PORT: Final = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def host_and_port(text: str) -> str:
     """An Option's `clean` for a host that the server may fetch from, with a port where it isn't 443."""
-    text = text.lower()
-    if not _HOST_AND_PORT(text):
-        raise ValidationError(
-            _("“%(text)s” is not a host; it looks like gitlab.company.example."),
-            params={"text": text[:100]},
-        )
-    outbound.validate_server_url(f"https://{text}")
+    text = fitting(
+        text.lower(),
+        _HOST_AND_PORT,
+        _("“%(text)s” is not a host; it looks like gitlab.company.example."),
+    )
+    validate_server_url(f"https://{text}")
     return text.removesuffix(":443")
 
 
@@ -33,7 +31,7 @@ class GitLab(OpenIdConnect):
     label = "GitLab"
     register_at = "https://gitlab.com/-/user_settings/applications"
     register_where = _("Applications, the application, Redirect URI")
-    words: ClassVar = {"client_id": _("Application ID"), "client_secret": _("Secret")}
+    words: ClassVar = {"client_id": "Application ID", "client_secret": "Secret"}
     options: ClassVar = (
         Option(
             "host",

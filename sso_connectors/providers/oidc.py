@@ -8,10 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from social_core.backends.open_id_connect import OpenIdConnectAuth
 from social_core.exceptions import AuthResponseError, AuthSessionError
 
-from .. import outbound
 from ..errors import ResponseRefused
+from ..reachable import validate_server_url
 from . import documents, id_token
-from .base import Claims, Option, Provider
+from .base import Claims, Provider
+from .options import Option
 
 _OF_THE_ADDRESS: Final = frozenset({"email", "email_verified"})
 
@@ -160,13 +161,11 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
         address = self.oidc_config().get("revocation_endpoint")
         if not isinstance(address, str):
             return None
-        client_id, client_secret = self.get_key_and_secret()
-        credentials = {"client_id": client_id, "client_secret": client_secret}
         # In the body: social-core's own way would write the token into the address, too.
         self.request(
             address,
             method="POST",
-            data={"token": token} | ({} if self.use_basic_auth() else credentials),
+            data={"token": token} | ({} if self.use_basic_auth() else self.body_credentials()),
             auth=self.auth_complete_credentials(),
             stage="disconnect",
         )
@@ -175,7 +174,7 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
 
 def server_url(text: str) -> str:
     """An Option's `clean` for an address that the server fetches from."""
-    outbound.validate_server_url(text)
+    validate_server_url(text)
     if "?" in text or "#" in text:
         raise ValidationError(_("An issuer has neither “?” nor “#”."))
     return text
