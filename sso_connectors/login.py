@@ -149,7 +149,7 @@ def _end_test(connector: Connector, identity: Identity, record: "_Record") -> st
     """Look whom it would have signed in, writing nothing about them; return where the result is."""
     user = None
     with suppress(NotAdmitted):  # the checks say why, and the identity is proved all the same
-        user = linked_user(connector, identity, record.checks, remember=False).user
+        user = linked_user(connector, identity, record.checks, is_test=True).user
     record.attempt.succeed(user, record.checks, claims=identity.claims)
     note_passed(connector)
     return result_address(record.attempt)

@@ -50,8 +50,8 @@ GENERIC: Final = Finding(
 class Advice(NamedTuple):
     """What one check says. `check` is its name, as on the attempt.
 
-    is_verified: whether a valid signature covers what it is about. is_note: the check passed, and there
-    is something to be said all the same.
+    is_verified: whether the identity provider vouches for what it is about. is_note: the check passed, and
+    there is something to be said all the same.
     """
 
     check: str
@@ -100,7 +100,10 @@ def _of_outcome(attempt: Attempt) -> Finding:
     if attempt.outcome == Outcome.IN_PROGRESS:
         over = attempt.started_at + LIFETIME < timezone.now()
         return causes.NEVER_CAME_BACK if over else causes.UNDER_WAY
-    return causes.TEST_PASSED if attempt.outcome == Outcome.TEST_PASSED else causes.SIGNED_IN
+    if attempt.outcome == Outcome.SIGNED_IN:
+        return causes.SIGNED_IN
+    is_disabled = attempt.connector is not None and not attempt.connector.enabled
+    return causes.TEST_PASSED_DISABLED if is_disabled else causes.TEST_PASSED
 
 
 def _advice(attempt: Attempt, service: Service | None, personal: bool) -> Iterator[Advice]:

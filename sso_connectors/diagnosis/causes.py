@@ -200,6 +200,11 @@ TEST_PASSED: Final = Finding(
     _("The test went well: the person would have been signed in."),
     _("Nothing is to be done."),
 )
+TEST_PASSED_DISABLED: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _("The test went well: the person can sign in once the connector is enabled."),
+    _("Enable it on its own page."),
+)
 TEST_WITHOUT_PERSON: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The test went well, so connector and identity provider fit."),
