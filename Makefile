@@ -34,7 +34,7 @@ test-postgres: export DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/test
 test-postgres: export CACHE_URL ?= redis://127.0.0.1:6379/1
 test test-postgres:
 	@$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest $(or $(strip $(ARGS)),--numprocesses=2 --dist=loadfile)
+	$(BIN)/python -m pytest $(or $(strip $(ARGS)),--numprocesses=3 --dist=loadfile --no-loadscope-reorder)
 ifeq ($(strip $(ARGS)),)
 	@echo "What decides who gets in must be covered branch by branch:"
 	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'

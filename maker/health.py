@@ -4,7 +4,6 @@ Both ask by address and over plain http.
 """
 
 import ipaddress
-from collections.abc import Callable
 
 from django.conf import settings
 from django.core.cache import cache
@@ -17,7 +16,7 @@ from redis.exceptions import RedisError
 
 from sso_connectors.pending import PendingLogin
 
-GetResponse = Callable[[HttpRequest], HttpResponseBase]
+from .middleware import GetResponse
 
 
 class HealthMiddleware:

@@ -145,20 +145,20 @@ class Overview:
         if not self._may_view("sso_connectors", "attempt"):
             return None
         today = timezone.localdate()
-        dates = [today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
+        dates = {ago: today - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)}
         # A range of the index for each day. Grouped by a date that is cast from the time, SQLite would
         # call Python for each row.
-        first, *others = (_counted(day) for day in dates)
+        first, *others = (_counted(day, ago) for ago, day in dates.items())
         counts = {
             (row["ago"], row["outcome"]): row["count"] for row in first.union(*others, all=True)
         }
         return [
             Day(
                 date=day,
-                signed_in=counts.get(((today - day).days, Outcome.SIGNED_IN), 0),
-                failed=counts.get(((today - day).days, Outcome.FAILED), 0),
+                signed_in=counts.get((ago, Outcome.SIGNED_IN), 0),
+                failed=counts.get((ago, Outcome.FAILED), 0),
             )
-            for day in dates
+            for ago, day in dates.items()
         ]
 
     @property
@@ -227,7 +227,7 @@ class Overview:
         return any(self._user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))
 
 
-def _counted(day: date) -> "QuerySet[Any, Any]":
+def _counted(day: date, ago: int) -> "QuerySet[Any, Any]":
     return (
         Attempt.objects.filter(
             **_bounds(day),
@@ -236,7 +236,7 @@ def _counted(day: date) -> "QuerySet[Any, Any]":
         )
         .order_by()
         .values("outcome")
-        .annotate(ago=Value((timezone.localdate() - day).days), count=Count("pk"))
+        .annotate(ago=Value(ago), count=Count("pk"))
     )
 
 

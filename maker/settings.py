@@ -27,6 +27,7 @@ DEBUG = env.bool("DEBUG", default=False)
 PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://localhost:8000").rstrip("/")
 PRODUCT_NAME = env.str("PRODUCT_NAME", default="INO cx")
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", default="")
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 ATTEMPT_DAYS = env.int("ATTEMPT_DAYS", default=30)
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 if PROMETHEUS_MULTIPROC_DIR:
@@ -193,7 +194,6 @@ vars().update(EMAIL_CONFIG)
 
 # --- words and files -------------------------------------------------------------------------
 
-LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_NAME = "__Host-language" if _https else "language"

@@ -37,7 +37,6 @@ class MakerSite(admin.AdminSite):
     site_header = _("Maker")
     index_title = _("Overview")
     enable_nav_sidebar = False  # the header has the few lists
-    login_template = "admin/login.html"
 
     @property
     def site_title(self) -> str:  # type: ignore[override]

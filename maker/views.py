@@ -56,9 +56,9 @@ def _offer(request: HttpRequest, next_path: str) -> dict[str, Any]:
     connector = last_connector.last_connector(request)
     if connector is not None:
         address = connector.login_address
-        offer |= {"connector": connector, "address": _with_query(address, next=offer["next"])}
+        offer |= {"connector": connector, "address": _with_query(address, next=onward)}
         if not connector.force_authn and can_ask_again(connector):
-            offer["address_for_another"] = _with_query(address, next=offer["next"], again="1")
+            offer["address_for_another"] = _with_query(address, next=onward, again="1")
     return offer
 
 

@@ -12,8 +12,9 @@ from typing import ClassVar
 class LoginError(Exception):
     """A login that goes no further.
 
-    `code` names the cause for administrators and logs; `attempt_code` the attempt that keeps it. `detail` is one sentence for administrators;
-    it may hold what a stranger sent, so it is shown escaped and never logged.
+    `code` names the cause for administrators and logs; `attempt_code` the attempt that keeps it.
+    `detail` is one sentence for administrators; it may hold what a stranger sent, so it is shown
+    escaped and never logged.
     """
 
     code: ClassVar[str]

@@ -75,8 +75,8 @@ def endings(*, days: int) -> list[Ending]:
     return found
 
 
-def _ending(certificate: Certificate, all_: list[Certificate], *, now: datetime) -> Ending:
-    later = [other for other in all_ if other.valid_until > certificate.valid_until]
+def _ending(certificate: Certificate, siblings: list[Certificate], *, now: datetime) -> Ending:
+    later = [other for other in siblings if other.valid_until > certificate.valid_until]
     used = certificate.last_used_at
     is_replaced = any(
         other.last_used_at and (used is None or other.last_used_at > used) for other in later

@@ -12,12 +12,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from . import addresses, idp_words
-from .idp_words import Idp
 from .models import Connector, ConnectorType
 from .pasted.ours import is_ours
+from .providers.entra import ANY_TENANT
 
 _NAMED: Final = 3
-_ANY_TENANT: Final = {"common", "organizations", "consumers"}
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,19 @@ def mistakes(connector: Connector) -> list[Mistake]:
     """
     if connector.type != ConnectorType.SAML2:
         return []
-    idp = idp_words.recognise(issuer_url=connector.issuer_url, endpoint=connector.endpoint)
-    found = [
+    return [
         *_about_endpoint(connector.endpoint),
         *_about_issuer(connector.issuer_url),
-        *_about_both(connector.issuer_url, connector.endpoint, idp),
+        *_about_both(connector.issuer_url, connector.endpoint),
+        *_about_others(connector),
     ]
-    found.extend(_about_others(connector))
-    return found
 
 
 # --- endpoint ---------------------------------------------------------------------------------
 
 
 def _about_endpoint(endpoint: str) -> Iterator[Mistake]:
-    if not endpoint:
-        return
-    sentence = _wrong_endpoint(endpoint)
-    if sentence:
+    if endpoint and (sentence := _wrong_endpoint(endpoint)):
         yield Mistake("endpoint", sentence, is_error=True)
 
 
@@ -89,18 +83,19 @@ def _wrong_endpoint(endpoint: str) -> str:
 
 
 def _wrong_host(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
     idp = idp_words.of_endpoint(endpoint)
-    label = (parts.hostname or "").partition(".")[0]
-    if idp and idp.key == "okta" and label.endswith("-admin"):
+    parts = urlsplit(endpoint)
+    first_label = (parts.hostname or "").partition(".")[0]
+    if idp and idp.key == "okta" and first_label.endswith("-admin"):
         return _(
             "This is the host of Okta's Admin Console, where agents can't sign in: take “-admin” out "
             "of the address."
         )
-    if idp and idp.key == "entra" and parts.path.split("/")[1].lower() in _ANY_TENANT:
+    tenant = parts.path.lstrip("/").partition("/")[0]
+    if idp and idp.key == "entra" and tenant.lower() in ANY_TENANT:
         return _(
             "“%(word)s” stands for everybody's tenant. Copy the Login URL of your own application."
-        ) % {"word": parts.path.split("/")[1]}
+        ) % {"word": tenant}
     return ""
 
 
@@ -108,14 +103,9 @@ def _wrong_host(endpoint: str) -> str:
 
 
 def _about_issuer(issuer: str) -> Iterator[Mistake]:
-    if not issuer:
-        return
-    sentence = _wrong_issuer(issuer)
-    if sentence:
+    if sentence := _wrong_issuer(issuer):
         yield Mistake("issuer_url", sentence, is_error=True)
-        return
-    sentence = _doubtful_issuer(issuer)
-    if sentence:
+    elif sentence := _doubtful_issuer(issuer):
         yield Mistake("issuer_url", sentence, is_error=False)
 
 
@@ -162,11 +152,12 @@ def _doubtful_issuer(issuer: str) -> str:
 # --- together ---------------------------------------------------------------------------------
 
 
-def _about_both(issuer: str, endpoint: str, idp: Idp | None) -> Iterator[Mistake]:
+def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
     if not issuer or not endpoint:
         return
     by_issuer, by_endpoint = idp_words.of_issuer(issuer), idp_words.of_endpoint(endpoint)
     if issuer == endpoint:
+        idp = by_endpoint or by_issuer
         # At JumpCloud an administrator chooses the issuer, often this very address; where we know
         # what an issuer looks like, this has been said already.
         if idp is None or idp.key == "pingfederate":

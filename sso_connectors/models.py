@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from users.authors import Authored
+
 from . import addresses
 from .attempts import Attempt
 from .certificate_rows import Certificate
@@ -275,7 +277,7 @@ class Connector(models.Model):
             "created_at",
             "updated_at",
         ],
-        bases=[SecretTime],
+        bases=[SecretTime, Authored],
         history_manager=History,
     )
     _refused: frozenset[str] = frozenset()
@@ -526,7 +528,9 @@ class Link(models.Model):
     created_at = models.DateTimeField(_("linked"), auto_now_add=True)
     last_sign_in_at = models.DateTimeField(_("last sign-in"), null=True, blank=True, editable=False)
     history = HistoricalRecords(
-        excluded_fields=["subject", "last_sign_in_at", "created_at"], history_manager=History
+        excluded_fields=["subject", "last_sign_in_at", "created_at"],
+        bases=[Authored],
+        history_manager=History,
     )
 
     class Meta:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.contrib.auth.management import create_permissions
+from django.utils.translation import gettext_noop
 
 _READS: Final = (
     "users.view_user",
@@ -28,9 +29,10 @@ _MANAGES: Final = (
     "sso_connectors.view_personal",
 )
 
-# By the groups' names, which are stored in English. A history is open to who may view what it is of.
+# By the groups' names, which are stored in English and shown in each reader's language. A history is
+# open to who may view what it is of.
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "Maker administrator": (
+    gettext_noop("Maker administrator"): (
         *_MANAGES,
         "users.delete_user",
         "sso_connectors.delete_connector",
@@ -38,9 +40,9 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "auth.view_group",
     ),
     # With change_trust given beside it, also new connectors and what they trust.
-    "Connector manager": _MANAGES,
-    "Support": (*_READS, "sso_connectors.add_link", "sso_connectors.view_personal"),
-    "Auditor": (*_READS, "auth.view_group"),
+    gettext_noop("Connector manager"): _MANAGES,
+    gettext_noop("Support"): (*_READS, "sso_connectors.add_link", "sso_connectors.view_personal"),
+    gettext_noop("Auditor"): (*_READS, "auth.view_group"),
 }
 
 

@@ -93,7 +93,13 @@ class Token(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["failed_at"], condition=Q(link=None), name="token_to_revoke")
+            models.Index(fields=["failed_at"], condition=Q(link=None), name="token_to_revoke"),
+            # The front page counts the few that are dead among all.
+            models.Index(
+                fields=["link"],
+                condition=Q(state=TokenState.RECONNECT_NEEDED),
+                name="token_to_reconnect",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """The addresses that agents' browsers meet: a few lines each, the story is in login.py."""
 
 from http import HTTPStatus
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -9,8 +10,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from . import addresses, browser, last_connector, login
 from .attempts import IS_CODE, Attempt
-from .errors import STATUSES, LoginError, NoSuchLogin
+from .errors import (
+    STATUSES,
+    IdentityProviderError,
+    LoginError,
+    NoSuchLogin,
+    NotAdmitted,
+    ResponseRefused,
+)
 from .protocols import Departure
+
+# The identity provider answered about somebody, who may have sat there before. All three look the same,
+# so that the page tells nobody whether it is the person we don't know.
+_ANSWERED: Final = frozenset(
+    error.code for error in (NotAdmitted, ResponseRefused, IdentityProviderError)
+)
 
 
 @require_safe
@@ -126,6 +140,18 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
             "connector": attempt.connector if attempt else None,
             "cause": attempt.cause if attempt else "",
             "status": status,
+            **_for_somebody_else(attempt),
         },
         status=status,
     )
+
+
+def _for_somebody_else(attempt: Attempt | None) -> dict[str, Any]:
+    """How one goes on who came as whoever sat there before; nothing where that can't be the cause."""
+    if attempt is None or attempt.connector is None or attempt.cause not in _ANSWERED:
+        return {}
+    if attempt.connector.force_authn:  # trying again asks for the password already
+        return {}
+    if login.can_ask_again(attempt.connector):
+        return {"address_for_another": f"{attempt.connector.login_address}?again=1"}
+    return {"sign_out_first": True}

@@ -1,9 +1,12 @@
 """What axe-core finds on a page, as a check that a browser test can make anywhere."""
 
+from typing import Final, Literal
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SERIOUS = frozenset({"serious", "critical"})
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 def expect_accessible(page: Page) -> None:
@@ -16,3 +19,10 @@ def expect_accessible(page: Page) -> None:
         if violation["impact"] in SERIOUS
     )
     assert not found, found
+
+
+def expect_accessible_in_each_theme(page: Page) -> None:
+    """Light and dark have colours of their own."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        expect_accessible(page)

@@ -1,24 +1,29 @@
 """What most tests start from: an identity provider that really signs, a connector, a linked user."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from sso_connectors import roles
 from sso_connectors.models import Connector, Link
 from users.models import User
 
-from .agent import Agent
+from .agent import HOST, Agent
 from .idp import IdP
+from .openid import OpenIdProvider
 
 ConnectorMaker = Callable[..., Connector]
 UserMaker = Callable[..., User]
+StaffMaker = Callable[..., Client]
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +32,22 @@ def _empty_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+LONG: Final = ("flows", "races", "benchmarks", "admin")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files, those that take long go first.
+
+    Else one is left alone with the last of them while cores are idle. Within a file, and in a
+    single process, the order stays random.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.parent.name not in LONG, -tests[item.path]))
 
 
 _BLOCKER: pytest.StashKey[DjangoDbBlocker] = pytest.StashKey()
@@ -60,6 +81,12 @@ def pytest_runtest_teardown(
 @pytest.fixture(scope="session")
 def idp() -> IdP:
     return IdP()
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    with OpenIdProvider() as provider:
+        yield provider
 
 
 @pytest.fixture
@@ -114,6 +141,35 @@ def alice(make_user: UserMaker, connector: Connector) -> User:
 @pytest.fixture
 def agent() -> Agent:
     return Agent()
+
+
+def client_of(user: User) -> Client:
+    """The browser of somebody who is signed in to the Maker by password."""
+    client = Client(HTTP_HOST=HOST)
+    client.force_login(user, backend="sso_connectors.backends.PasswordBackend")
+    return client
+
+
+@pytest.fixture
+def maker(make_user: UserMaker) -> Client:
+    """A superuser's browser."""
+    return client_of(make_user("root@maker.example", is_staff=True, is_superuser=True))
+
+
+@pytest.fixture
+def make_staff(make_user: UserMaker) -> StaffMaker:
+    """The browser of staff with just these permissions, as app.codename."""
+
+    def make(*permissions: str, username: str = "staff@maker.example") -> Client:
+        user = make_user(username, is_staff=True)
+        for name in permissions:
+            app, codename = name.split(".")
+            user.user_permissions.add(
+                Permission.objects.get(content_type__app_label=app, codename=codename)
+            )
+        return client_of(user)
+
+    return make
 
 
 def require(missing: str | None) -> None:

@@ -10,15 +10,13 @@ import functools
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
+from urllib.parse import unquote_plus, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -27,6 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from sso_connectors.encryption import Secret
 
 from .idp import OMIT
+from .vendors.server import LoopbackServer
+from .vendors.server import Refused as Refused
+from .vendors.server import once as once
 
 CLIENT_ID: Final = "the-maker"
 CLIENT_SECRET: Final = "s3cr3t/+= of the client&%"  # what a client may be given, and must encode
@@ -195,14 +196,6 @@ class Received:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-class Refused(Exception):
-    """What a strict provider answers to a request that is wrong."""
-
-    def __init__(self, error: str, why: str = "", *, status: int = 400) -> None:
-        super().__init__(f"{error}: {why}")
-        self.error, self.why, self.status = error, why, status
-
-
 @dataclass
 class _Approval:
     """One sign-in that the person agreed to: what its code gives, and what became of it."""
@@ -216,7 +209,7 @@ class _Approval:
     access_tokens: set[str] = field(default_factory=set)
 
 
-class OpenIdProvider:
+class OpenIdProvider(LoopbackServer):
     """Serves while its `with` block lasts.
 
     discovery, token, user: lies in these documents; `jwks`: in place of the key set.
@@ -234,6 +227,7 @@ class OpenIdProvider:
         redirect_uri: str = REDIRECT_URI,
         way: str = "client_secret_basic",
     ) -> None:
+        super().__init__(_handler_for(self), host=host, waits=False)  # some drip on for a while
         self.client_id, self.client_secret = client_id, client_secret
         self.redirect_uri, self.way = redirect_uri, way
         self.key = key or a_key()
@@ -250,32 +244,10 @@ class OpenIdProvider:
         self.issued: set[str] = set()  # every code and token, to look for where they mustn't be
         self._codes: dict[str, _Approval] = {}
         self._path = path
-        self._faults: list[BaseException] = []
-        self._server = ThreadingHTTPServer((host, 0), _handler_for(self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False  # some handlers drip on for a while
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        if self._faults and error is None:
-            raise self._faults[0]
 
     @property
     def issuer(self) -> str:
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}{self._path}"
+        return f"{self.url}{self._path}"
 
     def connector(self, **fields: Any) -> Json:
         """The fields of a connector that trusts this provider, for `make_connector`."""
@@ -515,10 +487,6 @@ class OpenIdProvider:
             status = refused.status
         _send(handler, status, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
-    def note(self, fault: BaseException) -> None:
-        """A fault of the double's own fails the test."""
-        self._faults.append(fault)
-
 
 _METHODS: Final = {
     "discovery": "GET",
@@ -535,14 +503,6 @@ _PATHS: Final = {
 }
 
 
-def once(query: str) -> dict[str, str]:
-    """Raises Refused for a parameter that is there twice."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    if len(dict(pairs)) != len(pairs):
-        raise Refused("invalid_request", "a parameter is there twice")
-    return dict(pairs)
-
-
 def _handler_for(provider: OpenIdProvider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -555,7 +515,7 @@ def _handler_for(provider: OpenIdProvider) -> type[BaseHTTPRequestHandler]:
                 except OSError:
                     raise
                 except BaseException as fault:
-                    provider.note(fault)
+                    provider.mistakes.append(fault)
                     raise
 
         do_GET = do_POST = _serve

@@ -6,6 +6,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ["DEBUG"] = "false"
 os.environ["PUBLIC_BASE_URL"] = "http://localhost:8000"
 os.environ["ALLOWED_HOSTS"] = "localhost,127.0.0.1,[::1],other.example"
+os.environ["LANGUAGE_CODE"] = "en"
 os.environ["TRUSTED_PROXIES"] = ""
 os.environ["PRIVATE_IDP_HOSTS"] = ""
 # SHA-256 of "only for tests, the newer key" and "only for tests, the older key".

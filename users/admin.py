@@ -47,7 +47,7 @@ class UserAdmin(DjangoUserAdmin[User]):
     search_fields = ("username", "full_name")
     ordering = ("username",)
     show_full_result_count = False
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("last_login", "date_joined")
     filter_horizontal = ("groups", "user_permissions")
     fieldsets = (
         (None, {"fields": ("username", "full_name", "is_active")}),

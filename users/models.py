@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from .authors import Authored
 from .usernames import MAX_LENGTH, PATTERN, UsernameField, normalise_username
 
 
@@ -74,7 +75,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects = UserManager()
     history = HistoricalRecords(
-        excluded_fields=["password", "last_login", "session_epoch"], m2m_fields=[]
+        excluded_fields=["password", "last_login", "session_epoch"],
+        m2m_fields=[],
+        bases=[Authored],
     )
 
     class Meta:

@@ -1,13 +1,11 @@
-"""Fills an empty database, in bulk. Everything follows from a number, so that both databases are alike."""
+"""Fills an empty database, mostly in bulk. Everything follows from a number, so that both databases are alike."""
 
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.admin.models import ADDITION, LogEntry
@@ -21,17 +19,19 @@ from sso_connectors.models import Connector, ConnectorType, Link, PendingLogin
 from sso_connectors.pending import LIFETIME
 from users.models import User
 
+from ..filled import product
+from ..filled.certificates import certificate
 from .size import Size
 
 _BATCH: Final = 2_000
 _STRIDE: Final = 7919  # a prime, so that neighbours in one table are none in another
-_KEY: Final = ec.generate_private_key(ec.SECP256R1())
+_KEY: Final = ec.generate_private_key(ec.SECP256R1()).public_key()
 
 
 def fill(size: Size) -> User:
     """Return the superuser who is said to have added it all."""
     root = User.objects.create_superuser("root@maker.example")
-    _save(_connector(number) for number in range(size.connectors))
+    product.save(_connector(number) for number in range(size.connectors))
     password = make_password(None)
     _save(_user(number, size, password) for number in range(size.users))
     connectors = list(Connector.objects.order_by("pk").values_list("pk", flat=True))
@@ -76,23 +76,9 @@ def _connector(number: int) -> Connector:
 
 
 def _certificate(number: int) -> str:
-    """One for each connector, since the product parses each once; every tenth is about to end."""
-    now = datetime.now(UTC)
-
-    def named(name: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(named(f"customer-{number}"))
-        .issuer_name(named("benchmark"))
-        .public_key(_KEY.public_key())
-        .serial_number(number + 1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=20 if number % 10 == 5 else 3650))
-        .sign(_KEY, hashes.SHA256())
-    )
-    return certificate.public_bytes(Encoding.PEM).decode()
+    """Every tenth is about to end."""
+    days = 20 if number % 10 == 5 else 3650
+    return certificate(number, _KEY, days=days).public_bytes(Encoding.PEM).decode()
 
 
 def _user(number: int, size: Size, password: str) -> User:

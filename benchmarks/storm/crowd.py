@@ -14,10 +14,10 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from tests.idp import IdP, SigningKey
 
+from ..filled.roster import Roster, entity_id, reference, source
 from ..worker import Answering, Message, Moment
 from .browser import Browser, LoginLost
 from .login import WrongPerson, sign_in
-from .roster import Roster, entity_id, reference, source
 
 
 def start(setup: Message) -> Answering:

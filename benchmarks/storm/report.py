@@ -11,8 +11,8 @@ from typing import Final
 from tests.idp import SigningKey
 from tests.rigs.process import interrupt_on_signals
 
+from ..filled.roster import Roster
 from ..peers import say
-from .roster import Roster
 from .sites import ALLAUTH, PRODUCT, Site
 from .storm import Storm, run
 from .tables import machine, tables

@@ -12,9 +12,9 @@ from tests.idp import SigningKey
 from tests.rigs.process import ServerProcess
 
 from ..contest import Contender
+from ..filled.roster import Roster
 from ..worker import Message
 from .processor import seconds_of_group
-from .roster import Roster
 from .sites import HOST, Running, Site, serving
 
 SECONDS_FOR_A_STORM: Final = 1200

@@ -15,7 +15,7 @@ from users.models import User
 from ..attempts import Attempt, Outcome
 from ..diagnosis import PERSONAL, Advice, Diagnosis, diagnose
 from ..models import Connector
-from .attempt_words import state_of, state_pill
+from .attempt_words import state_pill
 from .check_names import check_in_words
 from .link_from_attempt import (
     VIEW_PERSONAL,
@@ -56,10 +56,6 @@ class AttemptPage:
         self.record = attempt
         self.sees_people = may_see_people(request)
         self._request = request
-
-    @property
-    def state(self) -> str:
-        return state_of(self.record)
 
     @property
     def pill(self) -> SafeString:

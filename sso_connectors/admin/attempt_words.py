@@ -5,16 +5,16 @@ from typing import Final
 
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from ..attempts import Attempt, Outcome
 from ..pending import LIFETIME
 from .cells import pill
 
 NEVER_CAME_BACK: Final = "never_came_back"
-STATES: Final[Mapping[str, str | Promise]] = {
+STATES: Final[Mapping[str, StrOrPromise]] = {
     Outcome.IN_PROGRESS.value: _("in progress"),
     Outcome.SIGNED_IN.value: _("signed in"),
     Outcome.TEST_PASSED.value: _("test passed"),
@@ -23,7 +23,7 @@ STATES: Final[Mapping[str, str | Promise]] = {
 }
 
 # By the codes of errors.py.
-CAUSES: Final[Mapping[str, str | Promise]] = {
+CAUSES: Final[Mapping[str, StrOrPromise]] = {
     "unknown_connector": _("no connector has the reference"),
     "connector_not_ready": _("connector a draft or disabled"),
     "too_many_starts": _("too many at once"),

@@ -63,7 +63,7 @@ def token_pill(token: Token | None, connector: Connector) -> SafeString:
 
 def certificate_list(
     items: Iterable[SigningCertificate],
-    uses: Iterable[Certificate] = (),
+    uses: Iterable[Certificate],
     *,
     removal: Callable[[SigningCertificate], str] | None = None,
 ) -> SafeString:

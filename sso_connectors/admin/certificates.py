@@ -17,8 +17,7 @@ from django.views.decorators.http import require_http_methods
 from ..certificates import SigningCertificate
 from ..models import Certificate, Connector, ConnectorType
 from .cells import certificate_list
-
-_CHANGE_TRUST = "sso_connectors.change_trust"
+from .switching import CHANGE_TRUST
 
 
 class ShowsCertificates(admin.ModelAdmin[Connector]):
@@ -68,7 +67,7 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
 
     def _may_remove(self, request: HttpRequest, connector: Connector) -> bool:
         return self.has_change_permission(request, connector) and request.user.has_perm(
-            _CHANGE_TRUST
+            CHANGE_TRUST
         )
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))

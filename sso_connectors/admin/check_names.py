@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
+from django_stubs_ext import StrOrPromise
 
 # By the names that protocols, providers and links.py record.
-CHECKS: Final[Mapping[str, str | Promise]] = {
+CHECKS: Final[Mapping[str, StrOrPromise]] = {
     # SAML
     "status": pgettext_lazy("check", "status"),
     "signature": pgettext_lazy("check", "signature"),

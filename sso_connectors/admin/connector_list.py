@@ -49,7 +49,7 @@ class StateFilter(admin.SimpleListFilter):
             State.DISABLED: COMPLETE & Q(enabled=False),
             State.READY: Q(enabled=True, tested_at=None, failing_cause=""),
             State.TESTED: Q(enabled=True, tested_at__isnull=False, failing_cause=""),
-            State.FAILING: Q(enabled=True) & ~Q(failing_cause=""),
+            State.FAILING: attention.FAILING,
         }
         condition = conditions.get(self.value())
         return queryset if condition is None else queryset.filter(condition)
@@ -156,8 +156,8 @@ def _items(request: HttpRequest, connector: Connector) -> Iterator[SafeString]:
         yield _posting(reverse(f"{view}_test", args=[connector.pk]), gettext("Test sign-in"))
     if request.user.has_perm("sso_connectors.view_attempt"):
         yield _leading(attempts_of(connector), gettext("Attempts"))
-    if users_of(request, connector):
-        yield _leading(users_of(request, connector), gettext("Users"))
+    if users := users_of(request, connector):
+        yield _leading(users, gettext("Users"))
     if may_switch(request):
         if connector.enabled:
             yield _leading(switch_address(connector, on=False), gettext("Disable…"))

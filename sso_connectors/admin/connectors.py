@@ -51,7 +51,6 @@ class ConnectorAdmin(
     admin.ModelAdmin[Connector],
 ):
     form = ConnectorForm
-    save_on_top = False
     readonly_fields = (
         "login_address_field",
         "identity",
@@ -122,19 +121,13 @@ class ConnectorAdmin(
 
     @admin.display(description=_("Identity (Entity ID)"))
     def identity(self, connector: Connector) -> SafeString:
-        return format_html(
-            '<div data-types="saml2">{}<div class="help">{}</div></div>',
-            copyable(addresses.identity(), gettext("The identity is in the clipboard.")),
-            _words("identity", connector),
-        )
+        address = copyable(addresses.identity(), gettext("The identity is in the clipboard."))
+        return _with_words(address, "identity", connector)
 
     @admin.display(description=_("Reply URL (ACS)"))
     def reply_url(self, connector: Connector) -> SafeString:
-        return format_html(
-            '<div data-types="saml2">{}<div class="help">{}</div></div>',
-            copyable(addresses.reply_url(), gettext("The reply URL is in the clipboard.")),
-            _words("reply_url", connector),
-        )
+        address = copyable(addresses.reply_url(), gettext("The reply URL is in the clipboard."))
+        return _with_words(address, "reply_url", connector)
 
     @admin.display(description=_("Or both at once"))
     def metadata(self, connector: Connector) -> SafeString:
@@ -249,8 +242,7 @@ class ConnectorAdmin(
                 request,
                 _(
                     "The stored client secret was given before the provider was this one, and was "
-                    "forgotten: "
-                    "type the one of this provider."
+                    "forgotten: type the one of this provider."
                 ),
             )
         for doubt in form.doubts:
@@ -272,6 +264,11 @@ class ConnectorAdmin(
                 )
 
 
-def _words(word: str, connector: Connector) -> SafeString:
+def _with_words(address: SafeString, word: str, connector: Connector) -> SafeString:
+    """An address of ours, and what its identity provider calls it."""
     idp = recognise(issuer_url=connector.issuer_url, endpoint=connector.endpoint)
-    return idps_words(word, chosen=idp.key if idp else "")
+    return format_html(
+        '<div data-types="saml2">{}<div class="help">{}</div></div>',
+        address,
+        idps_words(word, chosen=idp.key if idp else ""),
+    )

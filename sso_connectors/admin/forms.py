@@ -86,7 +86,7 @@ class ConnectorForm(TakesPaste):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # "_draft" is the second button: keep what there is, switched off, until the rest is known.
-        self.is_draft = "_draft" in (self.data or {})
+        self.is_draft = "_draft" in self.data
         # Who may not change what a connector trusts has none of these.
         self._options = options_by_field() if "client_id" in self.fields else {}
         self._unshown: set[str] = set()
@@ -202,8 +202,7 @@ class ConnectorForm(TakesPaste):
                 ValidationError(
                     _(
                         "The stored secret was given before the provider was this one, and is told "
-                        "to no other. "
-                        "Type the one of this provider."
+                        "to no other. Type the one of this provider."
                     ),
                     code="other_provider",
                 ),

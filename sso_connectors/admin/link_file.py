@@ -85,6 +85,15 @@ class ConfirmForm(ConfirmImportForm):  # type: ignore[misc] # no types
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._salt = salt_of(request)
+        # The file says all: there is one format and one resource, and nothing asks for the file's name.
+        for name in ("original_file_name", "format", "resource"):
+            del self.fields[name]
+        self.fields["import_file_name"].error_messages["required"] = _(
+            "Nothing came that could be confirmed. Choose the file again."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        return {**super().clean(), "format": "0"}
 
     def clean_import_file_name(self) -> bytes:
         try:

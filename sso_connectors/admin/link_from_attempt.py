@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from users.models import User
 from users.usernames import normalise_username
@@ -79,7 +79,7 @@ class LinksFromAttempt(admin.ModelAdmin[Attempt]):
         )
 
     def _link(
-        self, request: HttpRequest, attempt: Attempt, user: User | None, why_not: str | Promise
+        self, request: HttpRequest, attempt: Attempt, user: User | None, why_not: StrOrPromise
     ) -> HttpResponse:
         connector = attempt.connector
         if user is None or connector is None or why_not:
@@ -133,7 +133,7 @@ def named_user(attempt: Attempt) -> User | None:
         return None
 
 
-def obstacle(user: User | None, connector: Connector | None) -> str | Promise:
+def obstacle(user: User | None, connector: Connector | None) -> StrOrPromise:
     """Why one may not link them from an attempt, superusers included; "" where one may."""
     if user is None:
         return NO_SUCH_USER

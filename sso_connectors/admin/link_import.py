@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -142,7 +143,12 @@ class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: igno
         return {"rollback_on_validation_errors": True}
 
     def get_confirm_form_kwargs(self, request: HttpRequest, import_form: Any = None) -> Any:
-        return {**super().get_confirm_form_kwargs(request, import_form), "request": request}
+        kwargs = {**super().get_confirm_form_kwargs(request, import_form), "request": request}
+        if import_form is None:
+            kwargs["data"] = (
+                request.POST
+            )  # also without any field: theirs makes an untouched form of that
+        return kwargs
 
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> Any:
         initial = super().get_confirm_form_initial(request, import_form)
@@ -157,13 +163,18 @@ class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: igno
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
-            return cast(HttpResponse, super().process_import(request, **kwargs))
+            response = super().process_import(request, **kwargs)
         except IntegrityError:
             messages.error(
                 request,
                 _("Somebody else changed these links just now. Nothing was changed; try again."),
             )
             return HttpResponseRedirect(reverse("admin:sso_connectors_link_import"))
+        if isinstance(response, TemplateResponse):  # refused
+            context = cast(dict[str, Any], response.context_data)
+            context["refusals"] = context.pop("confirm_form").errors["import_file_name"]
+            context["form"] = UploadForm(self.get_import_formats(), self.resource_classes)
+        return cast(HttpResponse, response)
 
     def process_result(self, result: Result, request: HttpRequest) -> HttpResponse:
         """Say what was written; or that nothing was, where a line has become wrong since the preview."""

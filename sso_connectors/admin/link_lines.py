@@ -194,7 +194,7 @@ def judge(lines: Sequence[Line], *, by: User) -> list[Judged]:
     )
     connectors = _connectors(lines)
     stored = _stored(users.values(), connectors.values())
-    rights = {verb: by.has_perm(right) for verb, right in _RIGHTS.items()}
+    rights = {verb: by.has_perm(verb.permission) for verb in Verb}
     seen: dict[tuple[int, int], int] = {}
     judged = []
     for line in lines:
@@ -219,7 +219,6 @@ def judge(lines: Sequence[Line], *, by: User) -> list[Judged]:
 
 
 _VERBS: Final[Mapping[str, Verb]] = {"": Verb.LINK, "link": Verb.LINK, "unlink": Verb.UNLINK}
-_RIGHTS: Final = {Verb.LINK: linking.ADD_LINK, Verb.UNLINK: linking.DELETE_LINK}
 
 
 def _problem(

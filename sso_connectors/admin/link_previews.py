@@ -72,7 +72,7 @@ def preview(
             "title": _title(plan),
             "plan": plan,
             "groups": [group for group in _groups(plan) if group.items],
-            "confirm": _confirm(plan),
+            "confirm": how_many(plan.verb, len(plan.ready)),
             "back": back,
             **context,
         },
@@ -111,10 +111,9 @@ def _title(plan: Plan) -> str:
     return _("Unlink from %(connector)s") % {"connector": plan.connector}
 
 
-def _confirm(plan: Plan) -> str:
-    """The words on the button, which say how many."""
-    count = len(plan.ready)
-    if plan.verb == Verb.LINK:
+def how_many(verb: Verb, count: int) -> str:
+    """The words on the button, or above what leads to it."""
+    if verb == Verb.LINK:
         words = ngettext("Link %(count)d user", "Link %(count)d users", count)
     else:
         words = ngettext("Unlink %(count)d user", "Unlink %(count)d users", count)

@@ -1,6 +1,7 @@
 """From the list of users: link those that are selected to a connector, or unlink them from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 from django import forms
@@ -11,14 +12,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from users.models import User
 
 from ..models import Connector, Link
 from . import linking
-from .link_previews import IdsField, carry_out, preview
+from .link_previews import IdsField, carry_out, how_many, preview
 from .linking import MOST, Verb
 
 
@@ -57,7 +58,7 @@ class LinksSelected(admin.ModelAdmin[User]):
         return [
             path(
                 f"{verb}/",
-                self.admin_site.admin_view(self._page(verb)),
+                self.admin_site.admin_view(partial(self._link, verb=verb)),
                 name=f"users_user_{verb}",
             )
             for verb in Verb
@@ -95,15 +96,9 @@ class LinksSelected(admin.ModelAdmin[User]):
             return None
         initial = {"users": ",".join(map(str, ids))}
         form = ChooseConnector(initial=initial, site=self.admin_site)
-        return self._form_page(request, form, verb, len(ids))
+        return self._form_page(request, form, verb)
 
-    def _page(self, verb: Verb) -> Callable[[HttpRequest], HttpResponse]:
-        def page(request: HttpRequest) -> HttpResponse:
-            return self._link(request, verb)
-
-        return page
-
-    def _link(self, request: HttpRequest, verb: Verb) -> HttpResponse:
+    def _link(self, request: HttpRequest, *, verb: Verb) -> HttpResponse:
         users = reverse("admin:users_user_changelist")
         if not linking.may(request, verb):
             raise PermissionDenied
@@ -111,7 +106,7 @@ class LinksSelected(admin.ModelAdmin[User]):
             return HttpResponseRedirect(users)
         form = ChooseConnector(request.POST, site=self.admin_site)
         if not form.is_valid():
-            return self._form_page(request, form, verb, None)
+            return self._form_page(request, form, verb)
         chosen, connector = form.cleaned_data["users"], form.cleaned_data["connector"]
         by = cast(User, request.user)
         plan = linking.plan(verb, connector, linking.users_by_id(chosen), by=by)
@@ -119,21 +114,14 @@ class LinksSelected(admin.ModelAdmin[User]):
             return carry_out(request, plan, reason=linking.FROM_USERS, then=users)
         return preview(request, plan, site=self.admin_site, back=users, opts=self.opts)
 
-    def _form_page(
-        self, request: HttpRequest, form: ChooseConnector, verb: Verb, count: int | None
-    ) -> HttpResponse:
-        if count is None:
-            count = form["users"].value().count(",") + 1 if form["users"].value() else 0
-        if verb == Verb.LINK:
-            title = ngettext("Link %(count)d user", "Link %(count)d users", count)
-        else:
-            title = ngettext("Unlink %(count)d user", "Unlink %(count)d users", count)
+    def _form_page(self, request: HttpRequest, form: ChooseConnector, verb: Verb) -> HttpResponse:
+        users = form["users"].value()
         return TemplateResponse(
             request,
             "admin/sso_connectors/link/choose.html",
             {
                 **self.admin_site.each_context(request),
-                "title": title % {"count": count},
+                "title": how_many(verb, users.count(",") + 1 if users else 0),
                 "opts": self.opts,
                 "form": form,
                 "media": self.media + form.media,

@@ -55,8 +55,7 @@ class ChooseUsers(forms.Form):
 
     def clean_addresses(self) -> list[str]:
         typed = self.cleaned_data["addresses"].splitlines()
-        lines = [line.strip(" \t,;") for line in typed]
-        lines = [line for line in lines if line]
+        lines = [line for each in typed if (line := each.strip(" \t,;"))]
         if len(lines) > MOST_LINES:
             raise ValidationError(
                 gettext(

@@ -22,8 +22,6 @@ MOST: Final = 5_000
 _BATCH: Final = 500
 _Item = TypeVar("_Item")
 
-ADD_LINK: Final = "sso_connectors.add_link"
-DELETE_LINK: Final = "sso_connectors.delete_link"
 _SEE: Final = ("sso_connectors.view_link", "sso_connectors.view_connector", "users.view_user")
 
 # Reasons in the history: stored, and so never translated.
@@ -35,6 +33,10 @@ FROM_FILE: Final = "from a file"
 class Verb(StrEnum):
     LINK = "link"
     UNLINK = "unlink"
+
+    @property
+    def permission(self) -> str:
+        return f"sso_connectors.{'add' if self == Verb.LINK else 'delete'}_link"
 
 
 @dataclass
@@ -64,8 +66,7 @@ class Plan:
 
 def may(request: HttpRequest, verb: Verb) -> bool:
     """Whether somebody may link, or unlink, at all: each preview shows who is linked."""
-    permission = ADD_LINK if verb == Verb.LINK else DELETE_LINK
-    return request.user.has_perms((permission, *_SEE))
+    return request.user.has_perms((verb.permission, *_SEE))
 
 
 def may_see(request: HttpRequest) -> bool:

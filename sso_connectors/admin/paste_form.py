@@ -94,14 +94,10 @@ def _taken_over(form: Mapping[str, str]) -> dict[str, str]:
 
 def without_private_keys(form: Mapping[str, str]) -> dict[str, str]:
     """The form to show again unchecked: a page that shows a private key again has repeated it."""
-    return {
-        name: "" if "PRIVATE KEY" in form[name] or _is_bare_key(name, form[name]) else form[name]
-        for name in form
-    }
-
-
-def _is_bare_key(name: str, text: str) -> bool:
-    return name == "certificates" and _holds_private_key(text)
+    values = {name: "" if "PRIVATE KEY" in form[name] else form[name] for name in form}
+    if _holds_private_key(values.get("certificates", "")):
+        values["certificates"] = ""
+    return values
 
 
 def _holds_private_key(text: str) -> bool:

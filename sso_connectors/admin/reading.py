@@ -5,7 +5,7 @@ An address is fetched once, here, and never when saving: what was read travels i
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from .. import outbound
 from ..certificates import PRIVATE_KEY, load_certificates, normalise_certificates
 from ..idp_words import IDPS
-from ..models import Binding, Connector, ConnectorType, IdentifierFormat
+from ..models import Connector, ConnectorType
 from ..pasted import Understood, read
 from ..providers import PROVIDERS
 
 _OPENID: Final = "oidc"
+_OPENID_ISSUER: Final = "option_oidc_issuer"
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,11 @@ def _openid(issuer: str) -> dict[str, str]:
     for method, provider in PROVIDERS.items():
         if not provider.missing_options({}) and provider.issuer_of({}) == issuer.rstrip("/"):
             return {"authentication_method": method}
-    return {"authentication_method": _OPENID, "option_oidc_issuer": issuer}
+    return {"authentication_method": _OPENID, _OPENID_ISSUER: issuer}
 
 
 def _label(name: str) -> str:
-    if name == "option_oidc_issuer":
+    if name == _OPENID_ISSUER:
         (label,) = (
             option.label for option in PROVIDERS[_OPENID].options if option.name == "issuer"
         )
@@ -148,14 +149,9 @@ def _label(name: str) -> str:
 def _shown(name: str, value: str) -> str:
     if name == "certificates":
         return _certificates(value)
-    if name == "authentication_method" and value in PROVIDERS:
-        return str(PROVIDERS[value].label)
-    choices: dict[str, Any] = {
-        "type": ConnectorType,
-        "binding": Binding,
-        "identifier_format": IdentifierFormat,
-    }
-    labels = dict(choices[name].choices) if name in choices else {}
+    if name == _OPENID_ISSUER:
+        return value.strip()
+    labels = dict(Connector._meta.get_field(name).flatchoices)  # type: ignore[union-attr]
     return str(labels.get(value, value.strip()))
 
 

@@ -27,20 +27,21 @@ class Stage:
 def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
     """Return what templates/admin/sso_connectors/connector/status.html shows. One query."""
     user = request.user
-    view = "admin:sso_connectors_connector"
-    is_linked = connector.links.exists()
-    is_complete = not connector.missing()
+    missing = _missing(connector)
+    is_complete = not missing
     address = _("Copy the login address")
     return {
         "pills": state_pills(connector),
         "sentence": _sentence(connector.state),
         "is_failing": connector.state == State.FAILING,
-        "missing": _missing(connector),
+        "missing": missing,
         "stages": _stages(
-            fill=is_complete, test=is_complete and bool(connector.tested_at), link=is_linked
+            fill=is_complete,
+            test=is_complete and bool(connector.tested_at),
+            link=connector.links.exists(),
         ),
         "tested_at": connector.tested_at if is_complete else None,
-        "test": reverse(f"{view}_test", args=[connector.pk])
+        "test": reverse("admin:sso_connectors_connector_test", args=[connector.pk])
         if may_test(request, connector)
         else "",
         "users": users_of(request, connector),
@@ -67,11 +68,8 @@ def _missing(connector: Connector) -> list[str]:
     provider = PROVIDERS.get(connector.authentication_method)
     for field in connector.missing():
         if field == "options" and provider is not None:
-            names += [
-                str(option.label)
-                for option in provider.options
-                if option.required and not connector.options.get(option.name)
-            ]
+            unset = provider.missing_options(connector.options)
+            names += [str(each.label) for each in provider.options if each.name in unset]
         else:
             names.append(str(Connector._meta.get_field(field).verbose_name))  # type: ignore[union-attr]
     return names

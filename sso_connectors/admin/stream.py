@@ -16,20 +16,28 @@ from django.utils.translation import ngettext
 
 from .. import records
 from ..models import Connector, Link
+from . import linking
 from .differences import Difference, differences, kept_fields
+from .link_from_attempt import FROM_ATTEMPT
 
 _VERSION, _LINK, _LOG = "version", "link", "log"
 # What a form of the admin changed stands in the versions, but for what these keep of no user.
 _IN_NO_VERSION: Final = ("password", "Password", "Groups", "User permissions")
+# Reasons that the entry's own words tell, or that stand for its author.
+_TOLD: Final = (records.BEGINNING, records.APPLIED, records.RETURNED, records.SUBJECTS_RESET)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """version: the row of the history that the object can be returned to, if it is one."""
+    """why: what the change came from, where `what` doesn't say it.
+
+    version: the row of the history that the object can be returned to, if it is one.
+    """
 
     when: datetime
     who: str
     what: str
+    why: str = ""
     differences: Sequence[Difference] = ()
     version: Any = None
     return_to: str = ""
@@ -111,9 +119,8 @@ def _versions(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
     for row in rows:
         is_told = before is not None or row.history_type == "+"
         changes = differences(before, row, fields) if is_told else []
-        found[row.pk] = Entry(
-            row.history_date, _who(row), _of_version(row, changes, is_told), changes, row
-        )
+        what = _of_version(row, changes, is_told)
+        found[row.pk] = Entry(row.history_date, _who(row), what, _why(row), changes, row)
         before = row
     return found
 
@@ -143,9 +150,26 @@ def _of_version(row: Any, changes: list[Difference], is_told: bool) -> str:
 def _who(row: Any) -> str:
     if row.history_user is not None:
         return str(row.history_user)
+    if row.history_author:
+        return _("%(name)s, whose account was deleted") % {"name": row.history_author}
     if row.history_change_reason == records.APPLIED:
         return records.APPLIED
     return _("the product")
+
+
+def _why(row: Any) -> str:
+    reason = row.history_change_reason or ""
+    if reason.startswith(_TOLD) or reason == records.SUBJECT_RESET:
+        return ""
+    if reason.startswith(FROM_ATTEMPT):
+        return _("from the attempt %(code)s") % {"code": reason.removeprefix(FROM_ATTEMPT)}
+    ours = {
+        linking.FROM_USERS: _("from the list of users"),
+        linking.FROM_CONNECTOR: _("on the connector's tab “Users”"),
+        linking.FROM_FILE: _("from a CSV file"),
+        records.SUBJECT_RESET_AMONG_ALL: _("with all others of the connector"),
+    }
+    return ours.get(reason, reason)
 
 
 # --- links -----------------------------------------------------------------------------------
@@ -165,6 +189,7 @@ def _links(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
             row.history_date,
             _who(row),
             _of_link(row, names.get(getattr(row, other), unnamed), is_connector=is_connector),
+            _why(row),
         )
         for row in rows
     }

@@ -1,7 +1,6 @@
 """Enable and disable a connector from the cog wheel or from its page."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -71,12 +70,12 @@ class Switches(admin.ModelAdmin[Connector]):
         return _page_of(connector)
 
     def _to_switch(self, request: HttpRequest, object_id: str) -> Connector:
-        connector: Any = self.get_object(request, object_id)
+        connector: Connector | None = self.get_object(request, object_id)
         if connector is None:
             raise Http404
         if not may_switch(request):
             raise PermissionDenied
-        return connector  # type: ignore[no-any-return]
+        return connector
 
     def _switch(self, request: HttpRequest, connector: Connector, *, on: bool) -> None:
         with transaction.atomic():
@@ -90,8 +89,7 @@ class Switches(admin.ModelAdmin[Connector]):
 
 
 def may_switch(request: HttpRequest) -> bool:
-    user = request.user
-    return user.has_perm("sso_connectors.change_connector") and user.has_perm(CHANGE_TRUST)
+    return request.user.has_perms(("sso_connectors.change_connector", CHANGE_TRUST))
 
 
 def switch_address(connector: Connector, *, on: bool) -> str:

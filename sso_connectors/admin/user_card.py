@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users.admin import UserAdmin
+from users.admin import UserAdmin, UserCardForm
 from users.models import User
 
 from ..backends import BACKEND
@@ -22,6 +22,7 @@ from .deletion import CountedDeletion
 from .filters import LinkFilter
 from .history import KeepsHistory
 from .link_selected import LinksSelected
+from .permissions import NamesPermissions, OffersPermissions
 from .subjects import ForgetsSubject, forgettable, may_forget
 
 
@@ -83,9 +84,17 @@ def record_password_sign_in(
         )
 
 
+class CardForm(OffersPermissions, UserCardForm):
+    pass
+
+
 @admin.register(User)
-class UserCard(CountedDeletion, KeepsHistory, ForgetsSubject, LinksSelected, UserAdmin):
+class UserCard(
+    CountedDeletion, KeepsHistory, ForgetsSubject, LinksSelected, NamesPermissions, UserAdmin
+):
+    form = CardForm
     inlines = (LinkInline,)
+    readonly_fields = (*UserAdmin.readonly_fields, "roles", "permissions_held")
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         # The add form only names the person; the card that follows has the tab.

@@ -150,7 +150,8 @@ def _finding(attempt: Attempt, check: Mapping[str, Any], service: Service | None
         connector = attempt.connector
         return oauth2.email_address(connector.authentication_method if connector else "", received)
     finders = oauth2.FINDERS if _is_oauth(attempt) else saml2.FINDERS
-    return finders[name](expected, received) if name in finders else GENERIC
+    finder = finders.get(name, GENERIC)
+    return finder if isinstance(finder, Finding) else finder(expected, received)
 
 
 def _is_oauth(attempt: Attempt) -> bool:

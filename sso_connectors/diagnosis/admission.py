@@ -11,13 +11,15 @@ UNLINKED: Final = Finding(
     Turn.ADMINISTRATOR,
     _("%(username)s is no user here, or not linked to this connector."),
     _(
-        "If it is the right person, link the user to the connector on the user card. If the person has another "
-        "address here, the customer's IT person lets the identity provider send that."
+        "If it is the right person, link the user: by “Link this user…” on this attempt, where that is offered, on "
+        "the connector's tab “Users”, or on the user card. If the person has another address here, the customer's "
+        "IT person lets the identity provider send that."
     ),
     Topic.USERNAME,
     _(
-        "If it is the right person, link the user to the connector on the user card. If the person has another "
-        "address here, let “%(field)s” in %(idp)s be that address."
+        "If it is the right person, link the user: by “Link this user…” on this attempt, where that is offered, on "
+        "the connector's tab “Users”, or on the user card. If the person has another address here, let “%(field)s” "
+        "in %(idp)s be that address."
     ),
 )
 INACTIVE: Final = Finding(

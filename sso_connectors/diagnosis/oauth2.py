@@ -1,14 +1,12 @@
 """The failed checks of an OAUTH 2 answer, one by one, and the errors that providers name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from .sentences import Finding, Topic, Turn
-
-_NONE: Final = frozenset({"none", "None", ""})
+from .sentences import NONE, Finder, Finding, Topic, Turn
 
 # --- whom the answer is from, and for --------------------------------------------------------------
 
@@ -200,7 +198,7 @@ _EMAIL_ADDRESS: Final[Mapping[str, Finding]] = {
 def email_address(method: str, received: str) -> Finding:
     """received: the address, and after a comma what is said of it."""
     address = _first(received)
-    if method != "hubspot" and address in _NONE:
+    if method != "hubspot" and address in NONE:
         return NO_ADDRESS
     return _EMAIL_ADDRESS.get(method, UNVERIFIED).naming(address=address)
 
@@ -210,32 +208,32 @@ def _first(received: str) -> str:
 
 
 def _account(expected: str, received: str) -> Finding:
-    return NO_ACCOUNT if received in _NONE or expected in {"any", ""} else OTHER_ACCOUNT
+    return NO_ACCOUNT if received in NONE or expected in {"any", ""} else OTHER_ACCOUNT
 
 
-FINDERS: Final[Mapping[str, Callable[[str, str], Finding]]] = {
-    "state": lambda expected, received: OTHER_LOGIN,
-    "response issuer": lambda expected, received: NO_ISSUER if received in _NONE else ISSUER,
-    "issuer": lambda expected, received: ISSUER,
-    "audience": lambda expected, received: AUDIENCE,
-    "authorized party": lambda expected, received: AUDIENCE,
-    "nonce": lambda expected, received: OTHER_LOGIN,
-    "ID token": lambda expected, received: UNREADABLE_TOKEN,
+FINDERS: Final[Mapping[str, Finder]] = {
+    "state": OTHER_LOGIN,
+    "response issuer": lambda expected, received: NO_ISSUER if received in NONE else ISSUER,
+    "issuer": ISSUER,
+    "audience": AUDIENCE,
+    "authorized party": AUDIENCE,
+    "nonce": OTHER_LOGIN,
+    "ID token": UNREADABLE_TOKEN,
     "ID token signature": lambda expected, received: (
         ALGORITHM if expected.startswith("one of ") else SIGNATURE
     ),
-    "access token's hash": lambda expected, received: OTHER_ACCESS_TOKEN,
-    "subject": lambda expected, received: NO_SUBJECT,
+    "access token's hash": OTHER_ACCESS_TOKEN,
+    "subject": NO_SUBJECT,
     "tenant": _account,
     "hosted domain": _account,
     "workspace": _account,
-    "whose address": lambda expected, received: NOT_GOOGLES,
+    "whose address": NOT_GOOGLES,
     "hub ID": _account,
     "member of the tenant": lambda expected, received: GUEST.naming(address=_first(received)),
-    "object identifier": lambda expected, received: NO_OBJECT,
-    "access token": lambda expected, received: INACTIVE_TOKEN,
-    "Zoho CRM user": lambda expected, received: OTHER_ZOHO_USER,
-    "accounts server": lambda expected, received: OTHER_ZOHO_SERVER,
+    "object identifier": NO_OBJECT,
+    "access token": INACTIVE_TOKEN,
+    "Zoho CRM user": OTHER_ZOHO_USER,
+    "accounts server": OTHER_ZOHO_SERVER,
 }
 
 # --- errors that the provider names (RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6) -------

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from .sentences import HIDDEN, Finding, Topic, Turn
+from .sentences import HIDDEN, NONE, Finder, Finding, Topic, Turn
 from .signatures import signature_finding
 from .statuses import status_finding
 
 _SET: Final = _("In %(idp)s, set “%(field)s” to %(expected)s.")
-_NONE: Final = frozenset({"none", "None", ""})
 
 # --- whom the answer is for ------------------------------------------------------------------------
 
@@ -25,15 +25,9 @@ AUDIENCE: Final = Finding(
     Topic.IDENTITY,
     _SET,
 )
-NO_AUDIENCE: Final = Finding(
-    Turn.IT_PERSON,
-    _("The answer doesn't say for whom it is made (audience); it must say %(expected)s."),
-    _(
-        "At the identity provider, set our Identity (Entity ID), also called audience, to that address, "
-        "letter by letter."
-    ),
-    Topic.IDENTITY,
-    _SET,
+NO_AUDIENCE: Final = replace(
+    AUDIENCE,
+    what=_("The answer doesn't say for whom it is made (audience); it must say %(expected)s."),
 )
 MORE_AUDIENCES: Final = Finding(
     Turn.IT_PERSON,
@@ -51,12 +45,8 @@ ADDRESSED: Final = Finding(
     Topic.REPLY_URL,
     _SET,
 )
-NOT_ADDRESSED: Final = Finding(
-    Turn.IT_PERSON,
-    _("The answer doesn't say to which address it goes; it must say %(expected)s."),
-    _("At the identity provider, set our Reply URL (ACS) to that address, letter by letter."),
-    Topic.REPLY_URL,
-    _SET,
+NOT_ADDRESSED: Final = replace(
+    ADDRESSED, what=_("The answer doesn't say to which address it goes; it must say %(expected)s.")
 )
 RECIPIENT: Final = Finding(
     Turn.IT_PERSON,
@@ -65,12 +55,8 @@ RECIPIENT: Final = Finding(
     Topic.RECIPIENT,
     _SET,
 )
-NO_RECIPIENT: Final = Finding(
-    Turn.IT_PERSON,
-    _("The answer doesn't name its recipient; it must be %(expected)s."),
-    _("At the identity provider, set our Reply URL (ACS), also as recipient, to that address."),
-    Topic.RECIPIENT,
-    _SET,
+NO_RECIPIENT: Final = replace(
+    RECIPIENT, what=_("The answer doesn't name its recipient; it must be %(expected)s.")
 )
 
 # --- whom it is from -------------------------------------------------------------------------------
@@ -158,10 +144,8 @@ CONFIRMATION: Final = Finding(
     _("The answer confirms the person by “%(received)s”; it must be by bearer."),
     _("At the identity provider, choose Web Browser SSO with subject confirmation “bearer”."),
 )
-NO_CONFIRMATION: Final = Finding(
-    Turn.IT_PERSON,
-    _("The answer doesn't confirm for whom it is (SubjectConfirmation)."),
-    _("At the identity provider, choose Web Browser SSO with subject confirmation “bearer”."),
+NO_CONFIRMATION: Final = replace(
+    CONFIRMATION, what=_("The answer doesn't confirm for whom it is (SubjectConfirmation).")
 )
 NO_AUTHENTICATION: Final = Finding(
     Turn.IT_PERSON,
@@ -226,11 +210,11 @@ LONG_SUBJECT: Final = Finding(
 
 
 def _named(some: Finding, none: Finding) -> Callable[[str, str], Finding]:
-    return lambda expected, received: none if received in _NONE else some
+    return lambda expected, received: none if received in NONE else some
 
 
 def _issuer(expected: str, received: str) -> Finding:
-    if received in _NONE:
+    if received in NONE:
         return NO_ISSUER
     return NEAR_ISSUER if _even(expected) == _even(received) else ISSUER
 
@@ -240,7 +224,7 @@ def _even(issuer: str) -> str:
 
 
 def _audience(expected: str, received: str) -> Finding:
-    if received in _NONE:
+    if received in NONE:
         return NO_AUDIENCE
     return MORE_AUDIENCES if expected in received.split(", ") else AUDIENCE
 
@@ -272,10 +256,10 @@ def _username(expected: str, received: str) -> Finding:
 
 
 def _or_dash(text: str) -> str:
-    return "–" if text in _NONE else text
+    return "–" if text in NONE else text
 
 
-FINDERS: Final[Mapping[str, Callable[[str, str], Finding]]] = {
+FINDERS: Final[Mapping[str, Finder]] = {
     "status": lambda expected, received: status_finding(received),
     "signature": signature_finding,
     "response version": _named(VERSION, NO_VERSION),
@@ -289,8 +273,8 @@ FINDERS: Final[Mapping[str, Callable[[str, str], Finding]]] = {
     "conditions": _conditions,
     "audience": _audience,
     "subject confirmation": _named(CONFIRMATION, NO_CONFIRMATION),
-    "authentication statement": lambda expected, received: NO_AUTHENTICATION,
+    "authentication statement": NO_AUTHENTICATION,
     "identifier": _identifier,
     "username": _username,
-    "subject": lambda expected, received: LONG_SUBJECT,
+    "subject": LONG_SUBJECT,
 }

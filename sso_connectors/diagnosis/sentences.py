@@ -3,20 +3,21 @@
 Values in it are a stranger's: plain text, shortened, and escaped by whoever puts them on a page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from django.db.models import TextChoices
 from django.utils.dateparse import parse_datetime
-from django.utils.functional import Promise
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
-Text = str | Promise
 _LONGEST: Final = 120
 HIDDEN: Final = "…"
+# How the checks write that nothing was received.
+NONE: Final = frozenset({"none", "None", ""})
 
 
 class Turn(TextChoices):
@@ -55,7 +56,7 @@ class Service:
     """
 
     name: str
-    words: Mapping[Topic, Text] = field(default_factory=dict)
+    words: Mapping[Topic, StrOrPromise] = field(default_factory=dict)
     runs_itself: bool = True
 
 
@@ -68,10 +69,10 @@ class Finding:
     """
 
     turn: Turn
-    what: Text
-    cure: Text
+    what: StrOrPromise
+    cure: StrOrPromise
     topic: Topic | None = None
-    known_cure: Text = ""
+    known_cure: StrOrPromise = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
     def naming(self, **values: str) -> "Finding":
@@ -86,6 +87,10 @@ class Finding:
             cure = self.known_cure
             shown |= {"idp": service.name, "field": str(word)}
         return f"{str(self.what) % shown} {str(cure) % shown}".strip()
+
+
+# What a failed check says: always the same, or by what it expected and received.
+Finder = Finding | Callable[[str, str], Finding]
 
 
 def shortened(text: str) -> str:

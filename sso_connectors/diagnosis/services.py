@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from django_stubs_ext import StrOrPromise
+
 from ..idp_words import Words, recognise
 from ..models import Connector, ConnectorType
 from ..providers import PROVIDERS
-from .sentences import Service, Text, Topic
+from .sentences import Service, Topic
 
 # Beside what they call our fields: the settings that a failed check leads to, as docs/idp has them.
 _SETTINGS: Final[Mapping[str, Mapping[Topic, str]]] = {
@@ -62,10 +64,10 @@ def service_of(connector: Connector | None) -> Service | None:
     if idp is None:
         return None
     words = {**_fields(idp.words), **_SETTINGS.get(idp.key, {})}
-    return Service(str(idp.label), words, runs_itself=idp.key not in _RUN_BY_CUSTOMERS)
+    return Service(idp.label, words, runs_itself=idp.key not in _RUN_BY_CUSTOMERS)
 
 
-def _fields(words: Words) -> dict[Topic, Text]:
+def _fields(words: Words) -> dict[Topic, str]:
     """What it calls our fields; an address in their place is no name to look for on a screen."""
     named = {
         Topic.IDENTITY: words.identity,
@@ -75,14 +77,14 @@ def _fields(words: Words) -> dict[Topic, Text]:
         Topic.CERTIFICATE: words.certificate,
         Topic.FORMAT: words.identifier_format,
     }
-    return {topic: word for topic, word in named.items() if "<" not in str(word)}
+    return {topic: word for topic, word in named.items() if "<" not in word}
 
 
 def _provider(method: str) -> Service | None:
     provider = PROVIDERS.get(method)
     if provider is None:
         return None
-    words: dict[Topic, Text] = {
+    words: dict[Topic, StrOrPromise] = {
         Topic(topic): word for topic, word in provider.words.items() if topic in Topic.values
     }
     words[Topic.REPLY_URL] = provider.register_where

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from .sentences import Finding, Service, Turn, apart, moment
+from .sentences import NONE, Finding, Service, Turn, apart, moment
 
 # What the checks of both protocols are called that compare a time of the answer with our clock.
 TIMES: Final = frozenset(
@@ -114,7 +114,7 @@ def time_finding(
     """What a failed check of TIMES says. ended_at: when the attempt ended, our clock where a check has none."""
     when = moment(received)
     if when is None:
-        if received not in {"none", "None", ""}:
+        if received not in NONE:
             return UNREADABLE
         if name in _DATES:
             return UNDATED

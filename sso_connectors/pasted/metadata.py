@@ -143,22 +143,14 @@ def _read_endpoint(
                 notes += error.messages
             else:
                 return binding, location, []
-    if notes:
-        return "", "", notes[:1]
-    if services:
-        names = sorted({identifier.rpartition(":")[2][:40] for identifier, _location in services})
-        return (
-            "",
-            "",
-            [
-                _(
-                    "It offers single sign-on only by %(bindings)s; our requests travel by "
-                    "HTTP-Redirect or HTTP-POST."
-                )
-                % {"bindings": ", ".join(names)}
-            ],
-        )
-    return "", "", [_("It names no single sign-on service, so the endpoint is missing.")]
+    if not services:
+        return "", "", [_("It names no single sign-on service, so the endpoint is missing.")]
+    names = sorted({identifier.rpartition(":")[2][:40] for identifier, _location in services})
+    others = _(
+        "It offers single sign-on only by %(bindings)s; our requests travel by "
+        "HTTP-Redirect or HTTP-POST."
+    ) % {"bindings": ", ".join(names)}
+    return "", "", notes[:1] or [others]
 
 
 def _read_formats(role: etree._Element) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .base import Client, Option, Provider
+from .base import Client, Provider
 from .entra import Entra
 from .github import GitHub
 from .gitlab import GitLab
@@ -12,6 +12,7 @@ from .hubspot import HubSpot
 from .linkedin import LinkedIn
 from .oidc import GenericOpenIdConnect
 from .okta import Okta
+from .options import Option
 from .salesforce import Salesforce
 from .slack import Slack
 from .zendesk import Zendesk

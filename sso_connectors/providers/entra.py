@@ -13,9 +13,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from ..errors import ResponseRefused
-from .base import Claims, Option
-from .google import domain
+from .base import Claims
 from .oidc import OpenIdConnect
+from .options import Option, domain
 
 AUTHORITY: Final = "https://login.microsoftonline.com"
 # Of the tenant's v1.0 tokens; where a v2.0 token says at which tenant the person signed in, it says so too.
@@ -43,13 +43,13 @@ class Entra(OpenIdConnect):
     register_at = "https://entra.microsoft.com/"
     register_where = _("App registrations, the app, Authentication, Web, Redirect URIs")
     words: ClassVar = {
-        "client_id": _("Application (client) ID"),
-        "client_secret": _("Client secret, Value (not Secret ID)"),
+        "client_id": "Application (client) ID",
+        "client_secret": "Client secret, Value (not Secret ID)",
     }
     options: ClassVar = (
         Option(
             "tenant",
-            _("Tenant"),
+            "Tenant",
             _(
                 "The directory (tenant) ID, or a domain that the tenant has verified. "
                 "Only members of this tenant may sign in, by their user principal name."

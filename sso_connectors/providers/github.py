@@ -22,7 +22,7 @@ class GitHub(Provider, BaseOAuth2PKCE[Any]):
     revokes_access_token = True
     register_at = "https://github.com/settings/developers"
     register_where = _("OAuth Apps, the app, Authorization callback URL")
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client secrets")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secrets"}
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:

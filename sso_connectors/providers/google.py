@@ -1,27 +1,15 @@
 """Google (Workspace and Cloud Identity): OpenID Connect."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from .base import Claims, Option
+from .base import Claims
 from .oidc import OpenIdConnect
+from .options import Option, domain
 
 ISSUER: Final = "https://accounts.google.com"
-_DOMAIN = re.compile(
-    r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
-).fullmatch
-
-
-def domain(text: str) -> str:
-    """An Option's `clean` for a domain name."""
-    text = text.lower()
-    if not _DOMAIN(text):
-        raise ValidationError(_("“%(text)s” is not a domain name."), params={"text": text[:100]})
-    return text
 
 
 class Google(OpenIdConnect):

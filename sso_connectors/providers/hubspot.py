@@ -7,28 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from social_core.backends.oauth import BaseOAuth2PKCE
-from social_core.exceptions import AuthResponseError
+from social_core.exceptions import AuthResponseError, SocialAuthBaseException
 
 from ..identity import Grant
-from .base import Claims, Option, Provider
+from .base import Claims, Provider
+from .options import Option, fitting
 
 ISSUER: Final = "https://app.hubspot.com"
 AUTHORIZATION: Final = "https://app.hubspot.com/oauth/authorize"
 TOKENS: Final = "https://api.hubapi.com/oauth/2026-03/token"
-_HUB_ID = re.compile(r"[1-9][0-9]{0,17}").fullmatch
+_HUB_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def hub_id(text: str) -> str:
     """An Option's `clean` for the ID of a HubSpot account."""
-    if not _HUB_ID(text):
-        raise ValidationError(
-            _("“%(text)s” is not a hub ID; it is a number such as 1234567."),
-            params={"text": text[:100]},
-        )
-    return text
+    return fitting(text, _HUB_ID, _("“%(text)s” is not a hub ID; it is a number such as 1234567."))
 
 
 class HubSpot(Provider, BaseOAuth2PKCE[Any]):
@@ -36,11 +31,11 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
     label = "HubSpot"
     register_at = "https://app.hubspot.com/l/developer-projects"
     register_where = _("the app, Auth, Redirect URLs")
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client secret")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secret"}
     options: ClassVar = (
         Option(
             "hub_id",
-            _("Hub ID"),
+            "Hub ID",
             _(
                 "Only people of the HubSpot account with this number may sign in. Empty: of any account, "
                 "and whoever runs one says which addresses its users have."
@@ -69,7 +64,11 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
         found = self.get_json(
             f"{TOKENS}/introspect",
             method="POST",
-            data={**self._credentials(), "token": access_token, "token_type_hint": "access_token"},
+            data={
+                **self.body_credentials(),
+                "token": access_token,
+                "token_type_hint": "access_token",
+            },
         )
         if not isinstance(found, dict):
             raise AuthResponseError(self, code="malformed_response", stage="user_info")
@@ -105,6 +104,15 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
             username=str(email) if passed else "", subject=f"{hub}:{user}" if known else ""
         )
 
+    def get_provider_error(self, data: object, **about: Any) -> SocialAuthBaseException | None:
+        """In RFC 6749's fields, in which HubSpot leaves `error` out and says `status`: BAD_REFRESH_TOKEN."""
+        if isinstance(data, dict) and not data.get("error"):
+            status, message = data.get("status"), data.get("message")
+            # “error” says no more than that it is one.
+            if isinstance(status, str) and status.lower() != "error":
+                data = {"error": status.lower(), "error_description": str(message or "")}
+        return super().get_provider_error(data, **about)
+
     # --- the tokens afterwards --------------------------------------------------------------------
 
     def grant(self, response: Mapping[str, Any], *, previous: Grant | None = None) -> Grant:
@@ -118,11 +126,7 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
         self.request(
             f"{TOKENS}/revoke",
             method="POST",
-            data={**self._credentials(), "token": token, "token_type_hint": "refresh_token"},
+            data={**self.body_credentials(), "token": token, "token_type_hint": "refresh_token"},
             stage="disconnect",
         )
         return True
-
-    def _credentials(self) -> dict[str, str]:
-        client_id, client_secret = self.get_key_and_secret()
-        return {"client_id": client_id, "client_secret": client_secret}

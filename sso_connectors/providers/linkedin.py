@@ -16,7 +16,7 @@ class LinkedIn(OpenIdConnect):
     can_ask_again = False  # it knows no prompt=login, and says no auth_time
     register_at = "https://www.linkedin.com/developers/apps"
     register_where = _("the app, Auth, OAuth 2.0 settings, Authorized redirect URLs for your app")
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Primary Client Secret")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Primary Client Secret"}
 
     # LinkedIn's ID tokens leave the nonce out, and it takes PKCE from native apps without a secret only.
     # What ties a code to this browser is then the state, which is used once and names its login, and

@@ -7,12 +7,11 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from .base import Option
-from .google import domain
 from .oidc import OpenIdConnect
+from .options import Option, domain, fitting
 
 ISSUER: Final = "https://{domain}"
-_SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+_SERVER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def okta_domain(text: str) -> str:
@@ -29,12 +28,11 @@ def okta_domain(text: str) -> str:
 
 def server_id(text: str) -> str:
     """An Option's `clean` for the ID of an authorization server, case included."""
-    if not _SERVER(text):
-        raise ValidationError(
-            _("“%(text)s” is not an ID; it looks like “default” or “aus1a2b3c4d5e6f7g8h9”."),
-            params={"text": text[:100]},
-        )
-    return text
+    return fitting(
+        text,
+        _SERVER,
+        _("“%(text)s” is not an ID; it looks like “default” or “aus1a2b3c4d5e6f7g8h9”."),
+    )
 
 
 class Okta(OpenIdConnect):
@@ -43,18 +41,18 @@ class Okta(OpenIdConnect):
     register_where = _(
         "Admin Console, Applications, the app, General, LOGIN, Sign-in redirect URIs"
     )
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client secret")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secret"}
     options: ClassVar = (
         Option(
             "domain",
-            _("Okta domain"),
+            "Okta domain",
             _("The host name where people sign in, such as acme.okta.com."),
             required=True,
             clean=okta_domain,
         ),
         Option(
             "authorization_server",
-            _("Authorization server"),
+            "Authorization server",
             _("The ID of a custom one, such as “default”. Empty: the organisation's own."),
             clean=server_id,
         ),

@@ -8,21 +8,20 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from ..identity import Grant
-from .base import Option
 from .oidc import OpenIdConnect
+from .options import Option, fitting
 
 SERVER: Final = "https://{host}"
 DEFAULT_HOST: Final = "login.salesforce.com"
 # Salesforce doesn't say how long a session lasts; an organisation can't make it shorter than this.
 SHORTEST_SESSION: Final = 15 * 60
 _NAME: Final = r"(?!-)[a-z0-9]+(?:-[a-z0-9]+)*"  # no two hyphens: they part a sandbox's name
-_HOST = re.compile(
+_HOST: Final = re.compile(
     rf"(?=.{{1,120}}\Z)(?:login|test|{_NAME}\.my|{_NAME}--{_NAME}\.sandbox\.my)\.salesforce\.com"
-).fullmatch
+)
 _INSTANCE = re.compile(
     r"https://(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:salesforce|force)\.com"
 ).fullmatch
@@ -30,16 +29,14 @@ _INSTANCE = re.compile(
 
 def salesforce_host(text: str) -> str:
     """An Option's `clean` for where people sign in: one of Salesforce's own hosts, and no other."""
-    text = text.lower()
-    if not _HOST(text):
-        raise ValidationError(
-            _(
-                "“%(text)s” is not a Salesforce host: login.salesforce.com, test.salesforce.com, or a "
-                "My Domain such as acme.my.salesforce.com or acme--test.sandbox.my.salesforce.com."
-            ),
-            params={"text": text[:100]},
-        )
-    return text
+    return fitting(
+        text.lower(),
+        _HOST,
+        _(
+            "“%(text)s” is not a Salesforce host: login.salesforce.com, test.salesforce.com, or a "
+            "My Domain such as acme.my.salesforce.com or acme--test.sandbox.my.salesforce.com."
+        ),
+    )
 
 
 class Salesforce(OpenIdConnect):
@@ -48,7 +45,7 @@ class Salesforce(OpenIdConnect):
     can_ask_again = False  # it takes prompt=login, and says no auth_time
     register_at = "https://login.salesforce.com/"
     register_where = _("Setup, External Client App Manager, the app, OAuth Settings, Callback URL")
-    words: ClassVar = {"client_id": _("Consumer Key"), "client_secret": _("Consumer Secret")}
+    words: ClassVar = {"client_id": "Consumer Key", "client_secret": "Consumer Secret"}
     options: ClassVar = (
         Option(
             "host",

@@ -4,30 +4,26 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from social_core.exceptions import AuthProviderError
 
-from .base import Claims, Option
+from .base import Claims
 from .oidc import OpenIdConnect
+from .options import Option, fitting
 
 ISSUER: Final = "https://slack.com"
 REVOCATION: Final = "https://slack.com/api/auth.revoke"
 TEAM_CLAIM: Final = "https://slack.com/team_id"
-_TEAM = re.compile(r"[TE][A-Z0-9]{2,20}").fullmatch
+_TEAM: Final = re.compile(r"[TE][A-Z0-9]{2,20}")
 # What Slack answers of a token that has ended already.
 _ENDED: Final = ("token_revoked", "token_expired", "account_inactive", "invalid_auth")
 
 
 def team(text: str) -> str:
     """An Option's `clean` for the ID of a workspace."""
-    text = text.upper()
-    if not _TEAM(text):
-        raise ValidationError(
-            _("“%(text)s” is not the ID of a workspace; it looks like T0123ABCD."),
-            params={"text": text[:100]},
-        )
-    return text
+    return fitting(
+        text.upper(), _TEAM, _("“%(text)s” is not the ID of a workspace; it looks like T0123ABCD.")
+    )
 
 
 class Slack(OpenIdConnect):
@@ -38,11 +34,11 @@ class Slack(OpenIdConnect):
     can_ask_again = False
     register_at = "https://api.slack.com/apps"
     register_where = _("the app, OAuth & Permissions, Redirect URLs")
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client Secret")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Client Secret"}
     options: ClassVar = (
         Option(
             "team",
-            _("Workspace"),
+            "Workspace",
             _(
                 "Only members of the workspace with this ID may sign in. Empty: of any workspace, "
                 "and whoever runs one says which addresses its members have."

@@ -9,9 +9,8 @@ class ClientStrategy(DjangoStrategy):
     """Settings are the provider's own constants, never the project's; a session is a plain dict."""
 
     def __init__(self, memory: dict[str, Any], received: dict[str, Any]) -> None:
-        super().__init__(
-            None
-        )  # without storage, which could only be asked about other people's logins
+        # Without storage, which could only be asked about other people's logins.
+        super().__init__(None)
         self._memory = memory
         self._received = received
 

@@ -4,27 +4,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from social_core.backends.oauth import BaseOAuth2PKCE
 from social_core.exceptions import AuthResponseError
 
-from .base import Claims, Option, Provider
+from .base import Claims, Provider
+from .options import Option, fitting
 
 SERVER: Final = "https://{subdomain}.zendesk.com"
 SCOPE: Final = "read"
-_SUBDOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,61}").fullmatch
+_SUBDOMAIN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,61}")
 
 
 def subdomain(text: str) -> str:
     """An Option's `clean` for the first part of a Zendesk address."""
-    text = text.lower()
-    if not _SUBDOMAIN(text):
-        raise ValidationError(
-            _("“%(text)s” is not a subdomain; of acme.zendesk.com it is “acme”."),
-            params={"text": text[:100]},
-        )
-    return text
+    return fitting(
+        text.lower(),
+        _SUBDOMAIN,
+        _("“%(text)s” is not a subdomain; of acme.zendesk.com it is “acme”."),
+    )
 
 
 class Zendesk(Provider, BaseOAuth2PKCE[Any]):
@@ -34,11 +32,11 @@ class Zendesk(Provider, BaseOAuth2PKCE[Any]):
     register_where = _(
         "Admin Center, Apps and integrations, APIs, OAuth clients, the client, Redirect URLs"
     )
-    words: ClassVar = {"client_id": _("Identifier"), "client_secret": _("Secret")}
+    words: ClassVar = {"client_id": "Identifier", "client_secret": "Secret"}
     options: ClassVar = (
         Option(
             "subdomain",
-            _("Subdomain"),
+            "Subdomain",
             _("The first part of the Zendesk address: “acme” of acme.zendesk.com."),
             required=True,
             clean=subdomain,

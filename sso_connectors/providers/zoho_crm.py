@@ -15,7 +15,8 @@ from social_core.exceptions import AuthResponseError
 
 from ..errors import ResponseRefused
 from ..identity import Grant
-from .base import Claims, Option, Provider
+from .base import Claims, Provider
+from .options import Option
 
 DEFAULT_SERVER: Final = "https://accounts.zoho.com"
 # The accounts server of each data centre, and where its API is called.
@@ -49,11 +50,11 @@ class ZohoCRM(Provider, BaseOAuth2PKCE[Any]):
     label = "Zoho CRM"
     register_at = "https://api-console.zoho.com/"
     register_where = _("Server-based Applications, the client, Authorized Redirect URIs")
-    words: ClassVar = {"client_id": _("Client ID"), "client_secret": _("Client Secret")}
+    words: ClassVar = {"client_id": "Client ID", "client_secret": "Client Secret"}
     options: ClassVar = (
         Option(
             "accounts_server",
-            _("Accounts server"),
+            "Accounts server",
             _("The data centre where the client is registered. Empty: https://accounts.zoho.com."),
             default=DEFAULT_SERVER,
             clean=listed_server,

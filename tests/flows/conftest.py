@@ -5,18 +5,40 @@ so SameSite counts as it does in production.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
-from tests.conftest import require
+from tests.accessibility import SCHEMES
+from tests.conftest import ConnectorMaker, client_of, require
+from tests.idp import IdP
+from tests.openid import OpenIdProvider
 from tests.rigs import browser, nanoidp, simplesamlphp
 from tests.rigs.process import IdentityProvider
+from users.models import User
+
+from .ways import OAuth2, Saml, Way
 
 IDP_HOST = "127.0.0.2"
 ProviderStarter = Callable[..., IdentityProvider]
+
+
+@pytest.fixture(params=["saml2", "oauth2"])
+def way(
+    request: pytest.FixtureRequest,
+    make_connector: ConnectorMaker,
+    idp: IdP,
+    provider: OpenIdProvider,
+) -> Way:
+    """Both protocols, one after the other."""
+    if request.param == "saml2":
+        return Saml(make_connector, idp)
+    return OAuth2(make_connector, provider)
 
 
 @pytest.fixture(scope="session")
@@ -61,26 +83,48 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert not complaints
 
 
+@pytest.fixture(params=list(product(SCHEMES, (1280, 390))), ids=lambda each: f"{each[0]}-{each[1]}")
+def look(request: pytest.FixtureRequest, page: Page) -> str:
+    """The page in the light and in the dark, on a desk and on a phone; which of the four it is."""
+    scheme, width = request.param
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    return f"{scheme}-{width}"
+
+
+def bring_in(page: Page, site: str, user: User) -> None:
+    """Give the browser the session that signing in by password gives."""
+    cookie = client_of(user).cookies[settings.SESSION_COOKIE_NAME]
+    page.context.add_cookies(
+        [
+            {
+                "name": cookie.key,
+                "value": cookie.value,
+                "url": site,
+                "httpOnly": True,
+                "sameSite": "Lax",
+            }
+        ]
+    )
+
+
 @pytest.fixture
 def start_simplesamlphp(site: str, tmp_path: Path) -> Iterator[ProviderStarter]:
     require(simplesamlphp.available())
-    started: list[IdentityProvider] = []
+    with ExitStack() as at_the_end:
 
-    def start(**options: object) -> IdentityProvider:
-        started.append(
-            simplesamlphp.start(
+        def start(**options: object) -> IdentityProvider:
+            provider = simplesamlphp.start(
                 folder=tmp_path / "simplesamlphp",
                 sp_entity_id=f"{site}/api/saml/metadata",
                 acs_url=f"{site}/api/sso/login/callback",
                 host=IDP_HOST,
                 **options,  # type: ignore[arg-type]
             )
-        )
-        return started[-1]
+            at_the_end.callback(provider.stop)
+            return provider
 
-    yield start
-    for provider in started:
-        provider.stop()
+        yield start
 
 
 @pytest.fixture

@@ -4,18 +4,25 @@ Each screen is left as a picture in var/pictures/, to be looked at.
 """
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
+from tests.accessibility import expect_accessible, expect_accessible_in_each_theme
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, other_key
+from tests.openid import OpenIdProvider
 from users.models import User
 
+from .conftest import bring_in
+from .hands import Hands
 from .test_maker import administrator, expect_no_sideways_scroll, picture
 
 __all__ = ["administrator"]
@@ -48,26 +55,28 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     assert agent.locator(".code code").inner_text() == code
     context.close()
 
-    page = administrator
-    page.get_by_role("link", name="Login attempts").first.click()
-    page.get_by_role("searchbox").fill(code.lower())
-    page.keyboard.press("Enter")
+    page, hands = administrator, Hands(administrator)
+    page.goto(f"{site}/maker/")
+    hands.follow("Login attempts")
+    hands.search(code.lower())
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     expect(page.locator("#result_list")).to_contain_text("not linked, or may not sign in")
     picture(page, "attempt-found")
-    page.get_by_role("link", name=code).click()
+    hands.follow(code)
 
     expect(page.locator(".sentence")).to_contain_text(
         "bob@acme.example is no user here, or not linked to this connector."
     )
     expect(page.locator(".turn")).to_contain_text("the administrator")
     picture(page, "attempt-not-linked")
-    page.get_by_role("link", name="Link this user").click()
+    assert hands.done == 4, "to the cause"
+    hands.follow("Link this user…")
     expect(page.get_by_text("Bob's other company")).to_be_visible()
     picture(page, "attempt-link")
-    page.get_by_role("button", name="Link this user").click()
+    hands.press("Link this user")
     expect(page.locator(".messagelist")).to_contain_text("Linked: bob@acme.example, to Acme.")
     picture(page, "attempt-linked")
+    assert hands.done == 6, "to the cure"
     assert Link.objects.filter(user__username="bob@acme.example", connector=connector).exists()
     assert failed.sign_in(idp, name_id="bob@acme.example").status_code == 302
 
@@ -91,7 +100,12 @@ def test_page_by_clicking(administrator: Page, site: str, idp: IdP, alice: User)
 
 @pytest.fixture
 def attempts(
-    administrator: Page, site: str, idp: IdP, alice: User, connector: Connector
+    administrator: Page,
+    site: str,
+    idp: IdP,
+    alice: User,
+    connector: Connector,
+    make_connector: ConnectorMaker,
 ) -> dict[str, Attempt]:
     """One of each kind that looks different."""
     made: dict[str, Attempt] = {}
@@ -116,6 +130,8 @@ def attempts(
     keep("nobody")
     Agent().start()
     keep("under-way")
+    Agent().start()
+    keep("never-came-back", started_at=timezone.now() - timedelta(hours=3))
     Agent().open("nobody")
     keep("unknown")
     root = User.objects.get(is_superuser=True)
@@ -140,28 +156,50 @@ def attempts(
     keep("test-of-nobody", **test)
     Agent().sign_in(idp, audience="https://old.example")
     keep("test-failed", purpose="test", starter=root)
+    Agent().sign_in(idp)
+    disabled = make_connector("disabled", name="Soylent", enabled=False)
+    keep("test-of-disabled", connector=disabled, connector_reference="disabled", **test)
+    callback = f"{site}/api/sso/login/callback"
+    with OpenIdProvider(redirect_uri=callback) as provider:
+        make_connector("hotel", **{**provider.connector(), "name": "Hotel"})
+        agent = Agent()
+        agent.bring(provider.decline(agent.start_oauth("hotel")))
+        keep("without-id-token")
     return made
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
 def test_screens_fit(
     administrator: Page,
     site: str,
     attempts: dict[str, Attempt],
     make_user: UserMaker,
-    scheme: str,
-    width: int,
+    look: str,
 ) -> None:
     page = administrator
     make_user("nobody@acme.example")
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
     paths = {"attempts": LIST, "attempts-none": f"{LIST}?q=QQQQ"}
     for name, attempt in attempts.items():
         paths[f"attempt-{name}"] = f"{LIST}{attempt.pk}/change/"
     paths["attempt-confirm"] = f"{LIST}{attempts['nobody'].pk}/link/"
     for name, path in paths.items():
         page.goto(f"{site}{path}")
-        picture(page, f"{name}-{scheme}-{width}")
+        picture(page, f"{name}-{look}")
         expect_no_sideways_scroll(page)
+        if "1280" in look:
+            expect_accessible(page)
+
+
+def test_without_the_permission_for_people(
+    page: Page, site: str, idp: IdP, alice: User, make_user: UserMaker
+) -> None:
+    Agent().sign_in(idp, name_id="nobody@acme.example")
+    attempt = Attempt.objects.get()
+    support = make_user("support@maker.example", is_staff=True)
+    support.user_permissions.set(Permission.objects.filter(codename="view_attempt"))
+    bring_in(page, site, support)
+    page.goto(f"{site}{LIST}{attempt.pk}/change/")
+
+    expect(page.get_by_text("Who was named is hidden")).to_be_visible()
+    expect(page.locator("body")).not_to_contain_text("nobody@acme.example")
+    picture(page, "attempt-hidden")
+    expect_accessible_in_each_theme(page)

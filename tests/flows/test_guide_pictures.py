@@ -29,6 +29,7 @@ from tests.idp import IdP, SigningKey
 from tests.sso_connectors import published
 from users.models import User
 
+from .conftest import bring_in
 from .test_front_page import DAYS
 from .test_maker import LIST, PASSWORD, expect_no_sideways_scroll
 
@@ -93,11 +94,7 @@ def root(make_user: UserMaker) -> User:
 
 @pytest.fixture
 def administrator(page: Page, site: str, root: User) -> Page:
-    page.goto(f"{site}/maker/")
-    page.locator("#id_username").fill(root.username)
-    page.locator("#id_password").fill(PASSWORD)
-    page.locator("#login-form button").click()
-    expect(page).to_have_url(f"{site}/maker/")
+    bring_in(page, site, root)
     return page
 
 

@@ -18,6 +18,7 @@ from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider
 from tests.sso_connectors import published
 
+from .conftest import bring_in
 from .test_real_providers import expect_signed_in, give_password
 
 pytestmark = [
@@ -32,13 +33,9 @@ COPY = "Copy the login address used on INO cx"
 
 @pytest.fixture
 def administrator(page: Page, site: str, make_user: UserMaker) -> Page:
-    """A page on which a superuser has signed in to the Maker by password."""
-    make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
-    page.goto(f"{site}/maker/")
-    page.get_by_label("Username").fill("root@maker.example")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{site}/maker/")
+    """A page in the browser of a superuser who is signed in to the Maker."""
+    root = make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    bring_in(page, site, root)
     return page
 
 
@@ -54,10 +51,15 @@ def expect_no_sideways_scroll(page: Page) -> None:
 
 @pytest.mark.identity_provider
 def test_from_nothing_to_a_signed_in_agent(
-    administrator: Page, chromium: Browser, site: str, nano: IdentityProvider
+    page: Page, chromium: Browser, site: str, nano: IdentityProvider, make_user: UserMaker
 ) -> None:
-    page = administrator
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    page.goto(f"{site}/maker/")
+    page.get_by_label("Username").fill("root@maker.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site}/maker/")
     picture(page, "overview")
 
     # The connector.
@@ -301,20 +303,15 @@ def many(make_connector: ConnectorMaker) -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
 def test_screens_fit(
     administrator: Page,
     site: str,
     many: None,
     alice: object,
-    scheme: str,
-    width: int,
+    look: str,
 ) -> None:
     """No horizontal scroll on any screen, in either theme, on a desk or on a phone."""
     page = administrator
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
     Attempt.objects.create(connector_reference="acme", cause="unknown_connector", outcome="failed")
     paths = {
         "overview": "/maker/",
@@ -332,19 +329,15 @@ def test_screens_fit(
     }
     for name, path in paths.items():
         page.goto(f"{site}{path}")
-        picture(page, f"{name}-{scheme}-{width}")
+        picture(page, f"{name}-{look}")
         expect_no_sideways_scroll(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
 def test_reading_a_paste(
-    administrator: Page, site: str, make_connector: ConnectorMaker, scheme: str, width: int
+    administrator: Page, site: str, make_connector: ConnectorMaker, look: str
 ) -> None:
     """What is read is shown, refused, taken over; the words of its provider stand at each field."""
     page = administrator
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
     make_connector()
     page.goto(f"{site}{LIST}{Connector.objects.get().pk}/change/")
     box = page.get_by_label("Paste anything")
@@ -353,7 +346,7 @@ def test_reading_a_paste(
     box.fill("hello")
     read.click()
     expect(page.locator("#reading .errorlist")).to_contain_text("Nothing in this is known to us.")
-    picture(page, f"paste-refused-{scheme}-{width}")
+    picture(page, f"paste-refused-{look}")
     expect_accessible(page)
     box.fill("x" * 1_100_000)
     read.click()
@@ -364,14 +357,14 @@ def test_reading_a_paste(
     expect(page.locator("#reading")).to_be_empty()
     read.click()
     page.get_by_label("Which one?").select_option("https://two.example/saml")
-    picture(page, f"paste-several-{scheme}-{width}")
+    picture(page, f"paste-several-{look}")
     page.get_by_role("button", name="Read this one").click()
     expect(page.locator(".difference")).to_contain_text("https://two.example/saml")
 
     box.fill(published.google())
     read.click()
     expect(page.get_by_role("heading", name="this is Google Workspace")).to_be_visible()
-    picture(page, f"paste-read-{scheme}-{width}")
+    picture(page, f"paste-read-{look}")
     expect_no_sideways_scroll(page)
     expect_accessible(page)
     page.get_by_role("button", name="Use these").click()
@@ -381,7 +374,7 @@ def test_reading_a_paste(
         "Okta calls it", use_inner_text=True
     )
     expect(page.locator(".field-identity")).to_contain_text("calls it “Entity ID”.")
-    picture(page, f"paste-used-{scheme}-{width}")
+    picture(page, f"paste-used-{look}")
     page.get_by_label("Which identity provider?").select_option("adfs")
     expect(page.locator(".field-endpoint .vendor:visible")).to_have_text(
         re.compile("At AD FS it is")
@@ -390,7 +383,7 @@ def test_reading_a_paste(
     page.get_by_label("Endpoint").fill("https://acme.okta.com/home/acme/0oa1/aln1")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".field-endpoint .errorlist")).to_contain_text("starts a sign-in from")
-    picture(page, f"connector-errors-{scheme}-{width}")
+    picture(page, f"connector-errors-{look}")
     expect_accessible(page)
 
 

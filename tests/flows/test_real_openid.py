@@ -4,6 +4,7 @@ What counts is left as a picture in var/pictures/, to be looked at.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -45,22 +46,19 @@ class Connect(Protocol):
 @pytest.fixture
 def start_oidc_provider(site: str, tmp_path: Path) -> Iterator[OpenIdStarter]:
     require(oidc_provider.available())
-    started: list[OpenIdProvider] = []
+    with ExitStack() as at_the_end:
 
-    def start(**options: Any) -> OpenIdProvider:
-        started.append(
-            oidc_provider.start(
+        def start(**options: Any) -> OpenIdProvider:
+            provider = oidc_provider.start(
                 folder=tmp_path / "oidc-provider",
                 redirect_uri=f"{site}/api/sso/login/callback",
                 host=CERTIFIED_HOST,
                 **options,
             )
-        )
-        return started[-1]
+            at_the_end.callback(provider.stop)
+            return provider
 
-    yield start
-    for provider in started:
-        provider.stop()
+        yield start
 
 
 @pytest.fixture

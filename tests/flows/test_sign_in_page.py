@@ -258,6 +258,70 @@ def test_where_the_provider_cant_ask_again_nothing_is_promised(
     assert "Sign out there first" in page
 
 
+ANSWERS: dict[str, dict[str, Any]] = {
+    "not_admitted": {"name_id": "nobody@acme.example"},
+    "response_refused": {"audience": "https://old.example"},
+    "identity_provider_error": {"status": "urn:oasis:names:tc:SAML:2.0:status:Responder"},
+}
+
+
+@pytest.mark.django_db
+def test_who_was_taken_for_the_last_one_can_go_on(agent: Agent, idp: IdP, alice: User) -> None:
+    """The three causes look the same: the page tells nobody whether it is the person we don't know."""
+    pages = set()
+    for cause, lies in ANSWERS.items():
+        response = agent.sign_in(idp, **lies)
+        attempt = Attempt.objects.latest("pk")
+        assert attempt.cause == cause
+        pages.add(response.content.decode().replace(attempt.code, "CODE"))
+    (page,) = pages
+    assert f'href="{ADDRESS}?again=1"' in page
+    assert "Sign in as somebody else" in page
+    assert agent.start(again="1").force_authn
+
+
+@pytest.mark.django_db
+def test_where_trying_again_asks_anyway_there_is_one_button(
+    agent: Agent, idp: IdP, alice: User
+) -> None:
+    Connector.objects.update(force_authn=True)
+    page = agent.sign_in(idp, name_id="nobody@acme.example").content.decode()
+    assert "Try again" in page
+    assert "somebody" not in page
+
+
+@pytest.mark.django_db
+def test_where_the_provider_cant_ask_one_signs_out_there(
+    agent: Agent, make_connector: ConnectorMaker
+) -> None:
+    connector = make_connector(
+        type="oauth2",
+        authentication_method="google",
+        client_id="x",
+        client_secret=Secret.seal("y"),
+        options={},
+    )
+    attempt = Attempt.objects.create(
+        connector=connector, outcome=Outcome.FAILED, cause="not_admitted"
+    )
+    page = shown(agent, f"/api/sso/login/callback?failed={attempt.code}")
+    assert "Sign out at your company's sign-in, then try again" in page
+    assert "again=1" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "cause", ["declined", "identity_provider_away", "connector_not_ready", "no_such_login"]
+)
+def test_where_nobody_was_named_there_is_no_somebody_else(
+    agent: Agent, connector: Connector, cause: str
+) -> None:
+    attempt = Attempt.objects.create(connector=connector, outcome=Outcome.FAILED, cause=cause)
+    page = shown(agent, f"/api/sso/login/callback?failed={attempt.code}")
+    assert "Try again" in page
+    assert "somebody" not in page
+
+
 # --- in a real browser ------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 from django.utils.translation import override
 
+from sso_connectors.providers import PROVIDERS
 from tests.agent import Agent
 from tests.conftest import require
 
@@ -109,6 +110,18 @@ def test_formal_register() -> None:
         if re.search(r"\b(tu|toi|ton|tes)\b", french, re.IGNORECASE)
     ]
     assert wrong == []
+
+
+# What options are called by us; the others are the vendors' words.
+OURS: Final = {"Host", "Hosted domain", "Issuer", "Salesforce host", "Trust its e-mail addresses"}
+
+
+@pytest.mark.parametrize("method", PROVIDERS)
+def test_vendors_words_are_as_on_their_screens(method: str) -> None:
+    """Which are in English, whatever language our page is in: they are to be found there."""
+    provider = PROVIDERS[method]
+    quoted = [*provider.words.values(), *(option.label for option in provider.options)]
+    assert {str(words) for words in quoted if not isinstance(words, str)} <= OURS
 
 
 @pytest.mark.django_db

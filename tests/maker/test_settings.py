@@ -86,6 +86,7 @@ def test_the_deployment_checks_have_nothing_to_say() -> None:
         ({"TRUSTED_PROXIES": "10.0.0.5,proxy"}, "sso.E002"),
         ({"TRUSTED_PROXIES": "10.0.0.5, 10.0.0.6"}, "sso.E002"),
         ({"FIELD_ENCRYPTION_KEYS": "short"}, "sso.E004"),
+        ({"LANGUAGE_CODE": "de"}, "translation.E004"),
         ({"FIELD_ENCRYPTION_KEYS": ""}, "sso.W002"),
         ({"SECRET_KEY": "short"}, "security.W009"),
         ({"DEBUG": "true"}, "security.W018"),

@@ -1,12 +1,14 @@
 """What several files here share."""
 
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sso_connectors import outbound
 from tests.network import PRODUCTION, Network
+from tests.vendors.hub import Hub
 
 
 @pytest.fixture
@@ -24,3 +26,10 @@ def network(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Network:
     monkeypatch.setattr(socket, "getaddrinfo", stand_in.getaddrinfo)
     monkeypatch.setattr(outbound.TimedSocket, "connect", connect)
     return stand_in
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A vendor whose tokens end, rotate and are revoked."""
+    with Hub() as vendor:
+        yield vendor

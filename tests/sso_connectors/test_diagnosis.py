@@ -195,6 +195,19 @@ def test_passed_test_of_nobody() -> None:
     assert found.turn == Turn.ADMINISTRATOR
 
 
+@pytest.mark.parametrize("connector", [None, saml(**ENTRA)], ids=["unknown", "Entra"])
+def test_who_is_not_linked_can_be_linked_in_three_places(connector: Connector | None) -> None:
+    unlinked = ("linked user", "", "bob@x.example: no such user, or not linked to this connector")
+    sentence = only(diagnose(failed("not_admitted", unlinked, connector=connector)))
+    button = (ROOT / "templates/admin/sso_connectors/attempt/verdict.html").read_text()
+    tabs = (ROOT / "templates/admin/sso_connectors/connector/tabs.html").read_text()
+    assert "“Link this user…” on this attempt, where that is offered" in sentence
+    assert '{% translate "Link this user…" %}' in button
+    assert "the connector's tab “Users”" in sentence
+    assert '{% translate "Users" %}' in tabs
+    assert "on the user card" in sentence
+
+
 @pytest.mark.parametrize(
     "phrase",
     [

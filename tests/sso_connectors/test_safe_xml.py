@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from sso_connectors import safe_xml
 from sso_connectors.safe_xml import UnsafeXml
@@ -122,6 +123,12 @@ def test_namespaces_in_a_message_and_in_metadata() -> None:
         parse(_namespaces(limit), pasted=pasted, max_bytes=1_000_000)
         with pytest.raises(UnsafeXml, match="too many namespaces"):
             parse(_namespaces(limit + 1), pasted=pasted, max_bytes=1_000_000)
+
+
+def test_page_on_ad_fs_says_how_many_namespaces_are_read() -> None:
+    page = " ".join((settings.BASE_DIR / "docs/idp/ad-fs.md").read_text().split())
+    pasted, sent = safe_xml.MAX_NAMESPACES_PASTED, safe_xml.MAX_NAMESPACES
+    assert f"up to {pasted:,} are read in what is pasted ({sent} in the answer" in page
 
 
 def test_size_is_looked_at_first() -> None:

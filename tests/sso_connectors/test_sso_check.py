@@ -158,12 +158,6 @@ def test_failing_connector(connector: Connector) -> None:
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as vendor:
-        yield vendor
-
-
-@pytest.fixture
 def links(hub: Hub, make_connector: ConnectorMaker, make_user: UserMaker) -> list[Link]:
     connector = connect(hub, make_connector)
     for name in ("alice", "bob", "carol"):

@@ -1,7 +1,7 @@
 """sso_tokens: how the tokens stand, without one of them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -13,12 +13,6 @@ from tests.conftest import ConnectorMaker, UserMaker
 from tests.vendors.hub import Hub, connect
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as vendor:
-        yield vendor
 
 
 @pytest.fixture

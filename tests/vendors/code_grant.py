@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
@@ -56,6 +55,8 @@ class CodeGrantVendor:
     pkce: ClassVar[bool] = True  # S256 is demanded; where it is False, it is refused
     hands_out_refresh: ClassVar[bool] = True
     rotates: ClassVar[bool] = False
+    repeats_refresh: ClassVar[bool] = False  # a refresh is answered with the same refresh token
+    revokes_in_address: ClassVar[bool] = False  # where it wants the token, against all advice
     life: ClassVar[int] = 3600
     extra_parameters: ClassVar[frozenset[str]] = frozenset()
 
@@ -75,13 +76,8 @@ class CodeGrantVendor:
         self.server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.server.__exit__(kind, error, traceback)
+    def __exit__(self, *raised: Any) -> None:
+        self.server.__exit__(*raised)
 
     @property
     def url(self) -> str:

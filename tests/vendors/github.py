@@ -17,7 +17,6 @@ class GitHubVendor(CodeGrantVendor):
     scopes = frozenset({"read:user", "user:email"})
     hands_out_refresh = False
     life = 0
-    sends_iss = False
 
     def __init__(self, *, host: str = "127.0.0.1") -> None:
         super().__init__(host=host)
@@ -42,10 +41,6 @@ class GitHubVendor(CodeGrantVendor):
             ("GET", "/api/user/emails"): self.emails,
             ("DELETE", f"/api/applications/{CLIENT_ID}/token"): self.delete_token,
         }
-
-    def authorize(self, location: str, **lies: Any) -> dict[str, str]:
-        answer = super().authorize(location, **lies)
-        return answer | ({"iss": self.issuer} if self.sends_iss else {})
 
     def token(self, request: Request) -> Reply:
         if request.headers["accept"] != "application/json":

@@ -15,6 +15,7 @@ class HubSpotVendor(CodeGrantVendor):
     token_path = "/oauth/2026-03/token"
     scopes = frozenset({"oauth"})
     life = 1800
+    repeats_refresh = True
 
     def __init__(self, *, host: str = "127.0.0.1") -> None:
         super().__init__(host=host)
@@ -26,11 +27,21 @@ class HubSpotVendor(CodeGrantVendor):
             ("POST", f"{self.token_path}/revoke"): self.end,
         }
 
+    def token(self, request: Request) -> Reply:
+        try:
+            return super().token(request)
+        except Refused as refused:
+            if "refresh token" not in refused.why:
+                raise
+            # In words of its own, and none of RFC 6749's.
+            about = {"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"}
+            return as_json(about, 400)
+
     def answer(self, tokens: Tokens, *, asked: Mapping[str, str], is_new: bool) -> dict[str, Any]:
         answer = super().answer(tokens, asked=asked, is_new=is_new)
         del answer["scope"]
         return answer | {
-            "refresh_token": tokens.refresh,  # the same again
+            "refresh_token": tokens.refresh,
             "scopes": sorted(self.scopes),
             "hub_id": tokens.person.get("hub_id"),
             "user_id": tokens.person.get("user_id"),

@@ -1,6 +1,6 @@
 """A small HTTP server on a loopback address, in a thread: what every double of a vendor stands on.
 
-A double gives it routes; a handler takes a Request and returns (status, headers, body), or raises Refused.
+LoopbackServer serves; VendorServer has routes. A double gives it routes; a handler takes a Request and returns (status, headers, body), or raises Refused.
 Every request is kept, also one that no route takes. A handler that fails fails the test.
 """
 
@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +18,7 @@ JSON = "application/json"
 
 
 class Refused(Exception):
-    """The vendor's answer to a request that is wrong: `error` is one of RFC 6749's codes, or its own."""
+    """What a strict vendor answers to a wrong request: `error` is one of RFC 6749's codes, or its own."""
 
     def __init__(self, error: str, why: str = "", *, status: int = 400) -> None:
         super().__init__(f"{error}: {why}")
@@ -38,7 +37,7 @@ class Request:
         """The body's fields, each of them once."""
         if self.headers.get("content-type", "").partition(";")[0] != FORM:
             raise Refused("invalid_request", "the body is not a form")
-        return _once(self.body.decode())
+        return once(self.body.decode())
 
     def json(self) -> dict[str, Any]:
         if self.headers.get("content-type", "").partition(";")[0] != JSON:
@@ -71,16 +70,19 @@ def as_json(document: object, status: int = 200) -> Reply:
     return status, {"Content-Type": JSON}, json.dumps(document).encode()
 
 
-class VendorServer:
-    """Serves while its `with` block lasts. `host` is any address of 127.0.0.0/8."""
+class LoopbackServer:
+    """Serves while its `with` block lasts; a mistake of its own fails the test there.
 
-    def __init__(self, routes: Routes, *, host: str = "127.0.0.1") -> None:
-        self.routes = dict(routes)
-        self.requests: list[Request] = []
-        self.refusals: list[Refused] = []
-        self._faults: list[Exception] = []
-        self._http = ThreadingHTTPServer((host, 0), _handler_for(self), bind_and_activate=True)
-        self._http.daemon_threads = False  # so that closing it waits for answers under way
+    host: any address of 127.0.0.0/8. waits: whether the end waits for answers under way.
+    """
+
+    def __init__(
+        self, handler: type[BaseHTTPRequestHandler], *, host: str, waits: bool = True
+    ) -> None:
+        self.mistakes: list[BaseException] = []
+        self._http = ThreadingHTTPServer((host, 0), handler)
+        self._http.daemon_threads = not waits
+        self._http.block_on_close = waits
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
 
     @property
@@ -89,25 +91,30 @@ class VendorServer:
         host, port = self._http.server_address[:2]
         return f"http://{host!s}:{port}"
 
-    def asked(self, path: str) -> list[Request]:
-        """The requests for `path`, oldest first."""
-        return [request for request in self.requests if request.path == path]
-
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
-        if self._faults and error is None:
-            raise self._faults[0]
+        if self.mistakes and error is None:
+            raise self.mistakes[0]
+
+
+class VendorServer(LoopbackServer):
+    """Answers by its routes, and keeps every request."""
+
+    def __init__(self, routes: Routes, *, host: str = "127.0.0.1") -> None:
+        super().__init__(_handler_for(self), host=host)
+        self.routes = dict(routes)
+        self.requests: list[Request] = []
+        self.refusals: list[Refused] = []
+
+    def asked(self, path: str) -> list[Request]:
+        """The requests for `path`, oldest first."""
+        return [request for request in self.requests if request.path == path]
 
     def answer(self, request: Request) -> Reply:
         self.requests.append(request)
@@ -122,7 +129,7 @@ class VendorServer:
                 {"error": refused.error, "error_description": refused.why}, refused.status
             )
         except Exception as fault:  # noqa: BLE001 - it is raised again in the test's own thread
-            self._faults.append(fault)
+            self.mistakes.append(fault)
             return as_json({"error": "server_error"}, 500)
 
 
@@ -135,7 +142,7 @@ def _handler_for(server: VendorServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
-                request = Request(self.command, parts.path, _once(parts.query), headers, body)
+                request = Request(self.command, parts.path, once(parts.query), headers, body)
             except Refused as refused:
                 status, answer_headers, answer = as_json({"error": refused.error}, 400)
             else:
@@ -155,8 +162,9 @@ def _handler_for(server: VendorServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _once(text: str) -> dict[str, str]:
-    pairs = parse_qsl(text, keep_blank_values=True)
+def once(query: str) -> dict[str, str]:
+    """Raises Refused for a parameter that is there twice."""
+    pairs = parse_qsl(query, keep_blank_values=True)
     if len(dict(pairs)) != len(pairs):
         raise Refused("invalid_request", "a parameter is there twice")
     return dict(pairs)

@@ -37,6 +37,7 @@ class ZendeskVendor(CodeGrantVendor):
         return super().routes() | {
             ("GET", "/api/v2/users/me.json"): self.me,
             ("GET", f"/api/v2/users/{ALICE}/identities"): self.agents_identities,
+            ("GET", f"/api/v2/users/{ALICE + 1}/identities"): self.agents_identities,
             ("GET", f"/api/v2/end_users/{ALICE}/identities"): self.end_users_identities,
             ("DELETE", "/api/v2/oauth/tokens/current.json"): self.end,
         }

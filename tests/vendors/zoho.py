@@ -16,6 +16,7 @@ class ZohoVendor(CodeGrantVendor):
     # One string: Zoho's scopes are parted by a comma.
     scopes = frozenset({"AaaServer.profile.READ,ZohoCRM.users.READ"})
     extra_parameters = frozenset({"access_type", "prompt"})
+    revokes_in_address = True
 
     def __init__(self, *, host: str = "127.0.0.1") -> None:
         super().__init__(host=host)

@@ -374,12 +374,40 @@
     for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) {
       icon.setAttribute("role", "img");
     }
-    // And the search in an autocomplete a moment later, by jQuery's queue.
-    setTimeout(() => {
-      for (const search of document.querySelectorAll(".field .select2-search__field")) {
-        const label = search.closest(".field").querySelector("label");
-        search.setAttribute("aria-label", label.textContent.trim());
-      }
-    });
+    // And the autocompletes a moment later, by jQuery's queue.
+    setTimeout(nameAutocompletes);
+    window.django?.jQuery?.(document).on("select2:open", ({ target }) => setTimeout(nameOpen, 0, target));
   });
+  document.addEventListener("formset:added", () => setTimeout(nameAutocompletes));
+
+  // By its label, or in a table by its column.
+  function nameOf(select) {
+    const cell = select.closest("td");
+    const heading = cell?.closest("table").tHead.rows[0].cells[cell.cellIndex];
+    return (select.labels[0] ?? heading)?.textContent.trim() ?? "";
+  }
+
+  function nameAutocompletes() {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const name = nameOf(select);
+      const container = select.nextElementSibling;
+      container.querySelector(".select2-search__field")?.setAttribute("aria-label", name);
+      const shown = container.querySelector(".select2-selection__rendered[role=textbox]");
+      if (!shown) continue;
+      const box = container.querySelector("[role=combobox]");
+      box.id ||= `${shown.id}-box`;
+      box.setAttribute("aria-label", name);
+      box.setAttribute("aria-labelledby", `${box.id} ${shown.id}`);
+      shown.setAttribute("aria-labelledby", box.id);
+    }
+  }
+
+  // What opens is built anew each time, at the end of the page.
+  function nameOpen(select) {
+    const box = select.nextElementSibling.querySelector("[role=combobox]");
+    box.setAttribute("aria-controls", box.getAttribute("aria-owns"));
+    document
+      .querySelector(".select2-container--open .select2-search--dropdown .select2-search__field")
+      ?.setAttribute("aria-label", nameOf(select));
+  }
 }

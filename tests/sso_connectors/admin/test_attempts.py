@@ -4,23 +4,22 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from sso_connectors.admin.attempt_page import AttemptPage
 from sso_connectors.admin.attempt_words import CAUSES, STATES
 from sso_connectors.attempts import Attempt, Outcome, Purpose
 from sso_connectors.errors import STATUSES
 from sso_connectors.models import Connector
 from sso_connectors.pending import LIFETIME
 from tests.agent import Agent
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import IdP, other_key, read_redirect
 from users.models import User
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +160,27 @@ def test_page_says_what_happened_and_whose_turn_it_is(
     order = [page.index(f">{check['name']}</th>") for check in attempt.checks]
     assert order == sorted(order)
     assert "Also" in page, "all that is wrong, not only the first"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (-1, ""),
+        (0, ""),
+        (1, "after 1 second"),
+        (2, "after 2 seconds"),
+        (119, "after 119 seconds"),
+        (120, "after 2 minutes"),
+        (359, "after 5 minutes"),
+    ],
+)
+def test_how_long_it_took(rf: RequestFactory, seconds: int | None, words: str) -> None:
+    now = timezone.now()
+    ended = None if seconds is None else now + timedelta(seconds=seconds)
+    request = rf.get(LIST)
+    request.user = AnonymousUser()
+    assert AttemptPage(Attempt(started_at=now, ended_at=ended), request).took == words
 
 
 def test_what_is_not_verified_is_shown_as_such(

@@ -1,6 +1,6 @@
 """The column *tokens* on the user card."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +14,6 @@ from tests.vendors.hub import Hub, connect
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as vendor:
-        yield vendor
 
 
 @pytest.fixture

@@ -16,10 +16,8 @@ from django.utils import timezone
 from sso_connectors.admin import certificates
 from sso_connectors.models import Connector, State
 from tests.agent import HOST
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import SigningKey, default_key, other_key
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +138,23 @@ def test_removal_is_recorded(maker: Client, two: Connector) -> None:
     latest = two.history.latest()
     assert str(latest.history_user) == "root@maker.example"
     assert latest.certificates == two.signing_certificates[1].pem
+
+
+def test_removed_by_somebody_else_in_the_same_moment(
+    maker: Client, two: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, kept = certificates._found, two.signing_certificates[1]
+
+    def found(connector: Connector, fingerprint: str) -> Any:
+        item = there(connector, fingerprint)
+        Connector.objects.filter(pk=connector.pk).update(certificates=kept.pem)
+        return item
+
+    monkeypatch.setattr(certificates, "_found", found)
+    response = maker.post(address(two, 0), follow=True)
+    assert response.redirect_chain == [(f"{LIST}{two.pk}/change/", 302)]
+    assert Connector.objects.get().certificates == kept.pem
+    assert not entries().exists(), "it is the other's doing"
 
 
 def test_the_one_in_use_is_warned_of(maker: Client, two: Connector) -> None:

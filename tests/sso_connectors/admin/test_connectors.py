@@ -16,10 +16,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from sso_connectors.models import Connector
-from tests.conftest import ConnectorMaker
+from tests.conftest import ConnectorMaker, StaffMaker
 from tests.idp import IdP, SigningKey
-
-from .conftest import StaffMaker
 
 pytestmark = pytest.mark.django_db
 

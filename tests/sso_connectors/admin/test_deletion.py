@@ -10,10 +10,8 @@ from django.utils import timezone
 
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link, PendingLogin
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
 from users.models import User
-
-from .conftest import StaffMaker
 
 pytestmark = pytest.mark.django_db
 

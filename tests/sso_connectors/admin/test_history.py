@@ -12,17 +12,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from simple_history.utils import update_change_reason
 
 from sso_connectors import as_code
+from sso_connectors.admin import linking
+from sso_connectors.admin.link_from_attempt import FROM_ATTEMPT
 from sso_connectors.certificates import load_certificates
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector, Link
 from tests.agent import Agent
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import IdP, SigningKey
 from users.models import User
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,80 @@ def test_each_change_is_told_field_by_field(maker: Client, connector: Connector)
     ):
         assert text in page
     assert page.index("<div>Acme Ltd</div>") < page.index("Created"), "newest first"
+
+
+def test_author_whose_account_was_deleted_is_not_the_product(
+    maker: Client, make_user: UserMaker, connector: Connector
+) -> None:
+    """Written singly, in bulk, and held back: each row knows who it was."""
+    author = make_user("gone@maker.example", is_staff=True, is_superuser=True)
+    alice, bob = make_user("alice@acme.example"), make_user("bob@acme.example", connector)
+    writer = client_of(author)
+    with_links = {"links-TOTAL_FORMS": 0, "links-INITIAL_FORMS": 0}
+    writer.post(
+        f"{USERS}{alice.pk}/change/",
+        {"username": alice.username, "full_name": "Alice Liddell", **with_links},
+    )
+    linking.add_links([Link(user=alice, connector=connector)], by=author, reason=linking.FROM_FILE)
+    gone = list(Link.objects.filter(user=bob).values_list("pk", flat=True))
+    linking.remove_links(gone, by=author, reason=linking.FROM_USERS)
+    assert "gone@maker.example" in history_of(maker, alice)
+    assert "account was deleted" not in history_of(maker, alice)
+    author.delete()
+
+    of_alice = history_of(maker, alice).split('class="entries"')[1]
+    of_connector = history_of(maker, connector).split('class="entries"')[1]
+    assert of_alice.count("gone@maker.example, whose account was deleted") == 2
+    assert of_connector.count("gone@maker.example, whose account was deleted") == 2
+    assert of_connector.count("· the product") == 2, "what was made without anybody stays so"
+
+
+def test_certificates_that_cannot_be_read_any_more(maker: Client, connector: Connector) -> None:
+    """Written past every validation, by hand or by an older version: the page stands all the same."""
+    connector.name = "Acme Ltd"
+    connector.save()
+    earliest = first_version(connector)
+    Connector.history.filter(pk=earliest.pk).update(certificates="-----BEGIN nothing")
+    page = history_of(maker, connector)
+    assert "Acme Ltd" in page
+    assert "nothing" not in page
+    assert "<code>" in page, "the certificates of the version that can be read"
+
+
+def test_history_of_before_authors_were_kept(maker: Client, connector: Connector) -> None:
+    Connector.history.update(history_user=None, history_author=None)
+    assert "· the product" in history_of(maker, connector)
+
+
+def test_where_a_change_came_from(
+    maker: Client, make_user: UserMaker, make_connector: ConnectorMaker
+) -> None:
+    root, alice = User.objects.get(username="root@maker.example"), make_user("alice@acme.example")
+    told = {
+        linking.FROM_USERS: "· from the list of users",
+        linking.FROM_CONNECTOR: "· on the connector&#x27;s tab “Users”",
+        linking.FROM_FILE: "· from a CSV file",
+        f"{FROM_ATTEMPT}7HKM-2CZT": "· from the attempt 7HKM-2CZT",
+        "ticket <7>": "· ticket &lt;7&gt;",
+    }
+    for number, (reason, words) in enumerate(told.items()):
+        connector = make_connector(f"c{number}")
+        linking.add_links([Link(user=alice, connector=connector)], by=root, reason=reason)
+        assert words in history_of(maker, connector)
+        assert words in history_of(maker, alice)
+    alice.full_name = "Alice"
+    alice.save()
+    update_change_reason(alice, "asked for by mail")
+    assert "· asked for by mail" in history_of(maker, alice)
+
+
+def test_reason_that_is_told_already_is_not_told_twice(maker: Client, connector: Connector) -> None:
+    connector.name = "Acme Ltd"
+    connector.save()
+    go_back(maker, connector, first_version(connector))
+    page = history_of(maker, connector)
+    assert "Returned to the version of" in page
+    assert "· returned to" not in page
 
 
 def test_who_made_the_change(maker: Client, make_user: UserMaker) -> None:

@@ -11,11 +11,10 @@ from sso_connectors.admin import link_from_attempt
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
 from tests.agent import HOST, Agent
-from tests.conftest import ConnectorMaker, UserMaker
-from tests.idp import IdP, other_key
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
+from tests.idp import PERSISTENT, IdP, other_key
 from users.models import User
 
-from .conftest import StaffMaker, client_of
 from .test_attempts import test_sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(27)]
@@ -244,7 +243,7 @@ def test_other_refusals_are_no_missing_link(
     User.objects.filter(pk=bob.pk).update(is_active=False)
     attempts = [refused()]
     User.objects.filter(pk=bob.pk).update(is_active=True)
-    attempts += [refused(name_id_format="persistent", subject="x")] if False else []
+    attempts += [refused(name_id="x", name_id_format=PERSISTENT, attributes={"mail": [BOB]})]
     Link.objects.filter(pk=link.pk).update(subject=None)
     attempts += [refused()]
     link.delete()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,10 +18,8 @@ from sso_connectors.admin import link_lines, linking
 from sso_connectors.admin.link_file import sealed
 from sso_connectors.models import Connector, Link
 from tests.agent import HOST
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from users.models import User
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +31,7 @@ LINKER = (*SEE, "sso_connectors.add_link")
 UNLINKER = (*SEE, "sso_connectors.delete_link")
 
 Confirm = Callable[..., Any]
+Spoilt = Callable[[str], dict[str, str]]
 
 
 def upload(client: Client, content: str | bytes) -> Any:
@@ -312,6 +311,61 @@ def test_forged_preview_is_refused(
     response = maker.post(CONFIRM, {**fields, "import_file_name": name})
 
     assert response.status_code == 200
+    assert not Link.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        (lambda whole: {}, "Nothing came that could be confirmed"),
+        (lambda whole: {"format": "0"}, "Nothing came that could be confirmed"),
+        (lambda whole: {"import_file_name": whole[:-3]}, "preview is over"),
+        (lambda whole: {"import_file_name": f"{whole}\0"}, "Null characters"),
+    ],
+    ids=["no field", "no file", "cut", "null character"],
+)
+def test_confirmation_that_came_spoilt_leads_back_to_the_form(
+    maker: Client, connector: Connector, bob: User, spoilt: Spoilt, why: str
+) -> None:
+    fields = kept(upload(maker, "username,reference\nbob@acme.example,acme\n"))
+    response = maker.post(CONFIRM, spoilt(fields["import_file_name"]))
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert why in page.partition('role="alert">')[2]
+    assert f'action="{IMPORT}"' in page
+    assert 'type="file"' in page
+    assert CONFIRM not in page, "nothing is left to be confirmed"
+    assert not Link.objects.exists()
+
+
+def test_fields_that_choose_nothing_are_overlooked(
+    maker: Client, connector: Connector, bob: User
+) -> None:
+    fields = kept(upload(maker, "username,reference\nbob@acme.example,acme\n"))
+    maker.post(CONFIRM, {**fields, "format": "99", "resource": "x", "original_file_name": ""})
+    assert linked(connector) == {bob.username}
+
+
+def test_upload_of_nothing_shows_the_form_again(maker: Client) -> None:
+    for sent in ({}, {"format": "99"}, {"format": "0", "resource": "x"}):
+        response = maker.post(IMPORT, sent)
+        assert response.status_code == 200
+        assert 'type="file"' in response.content.decode()
+
+
+@pytest.mark.parametrize("part", ["read", "judge"])
+def test_fault_of_ours_is_no_refusal_of_the_file(
+    maker: Client, connector: Connector, bob: User, monkeypatch: Any, part: str
+) -> None:
+    """django-import-export would take any error for one of the file's, and go on with its lines."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(link_lines, part, fail)
+    with pytest.raises(OperationalError):
+        upload(maker, "username,reference\nbob@acme.example,acme\n")
     assert not Link.objects.exists()
 
 

@@ -15,11 +15,9 @@ from sso_connectors.bulk_history import history_together
 from sso_connectors.identity import Grant
 from sso_connectors.models import Connector, Link, Token
 from tests.agent import HOST, Agent
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import IdP
 from users.models import User
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 

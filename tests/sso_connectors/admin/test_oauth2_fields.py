@@ -19,10 +19,9 @@ from django.views.debug import ExceptionReporter
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from sso_connectors.providers import PROVIDERS
-from tests.conftest import ConnectorMaker
+from tests.conftest import ConnectorMaker, StaffMaker
 from tests.idp import ec_key
 
-from .conftest import StaffMaker
 from .test_connectors import ADD, CHANGE, CHANGE_TRUST, LIST, VIEW, errors
 
 pytestmark = pytest.mark.django_db

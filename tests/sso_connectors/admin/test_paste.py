@@ -15,10 +15,10 @@ from django.test import Client
 from sso_connectors import outbound
 from sso_connectors.idp_words import IDPS
 from sso_connectors.models import Connector
+from tests.conftest import StaffMaker
 from tests.idp import IdP, other_key
 from tests.sso_connectors import published
 
-from .conftest import StaffMaker
 from .test_connectors import ADD, CHANGE, LIST, VIEW, errors, form
 
 pytestmark = pytest.mark.django_db

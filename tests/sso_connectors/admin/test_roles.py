@@ -22,11 +22,10 @@ from sso_connectors import roles
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
 from tests.agent import HOST, Agent
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, UserMaker, client_of
 from tests.idp import IdP, other_key
 from users.models import User
 
-from .conftest import client_of
 from .test_connectors import form
 from .test_user_card import card
 

@@ -11,11 +11,9 @@ from sso_connectors import records
 from sso_connectors.admin.subjects import forget
 from sso_connectors.models import Connector, Link
 from tests.agent import Agent
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
 from tests.idp import PERSISTENT, IdP
 from users.models import User
-
-from .conftest import StaffMaker
 
 pytestmark = pytest.mark.django_db
 

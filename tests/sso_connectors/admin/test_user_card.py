@@ -6,10 +6,8 @@ import pytest
 from django.test import Client
 
 from sso_connectors.models import Connector, Link
-from tests.conftest import ConnectorMaker, UserMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from users.models import User
-
-from .conftest import StaffMaker, client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -1,21 +1,18 @@
 """Microsoft Entra ID: one tenant, its members, and never an e-mail address."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from social_core.exceptions import AuthCredentialError
 
-from sso_connectors.identity import Grant
-from sso_connectors.models import Attempt, Connector, Link
+from sso_connectors.models import Connector, Link
 from sso_connectors.providers import entra
 from sso_connectors.providers.entra import Entra
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
-from tests.outside import refuse_any_other_way_out
 from tests.vendors.entra import ALICE, DOMAIN, OTHER_TENANT, TENANT, EntraVendor
-from tests.vendors.sign_in import make_oauth2, provider, refused, sign_in
+from tests.vendors.every import EVERY, Known
+from tests.vendors.sign_in import make_oauth2, refused, sign_in
 from users.models import User
 
 GUEST_OF = f"https://sts.windows.net/{OTHER_TENANT}/"
@@ -23,29 +20,14 @@ REFUSED = "response_refused"
 
 
 @pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[EntraVendor]:
-    with EntraVendor() as double:
-        monkeypatch.setattr(entra, "AUTHORITY", double.url)
-        yield double
+def known() -> Known:
+    return EVERY["entra"]
 
 
-@pytest.fixture
-def connector(make_connector: ConnectorMaker, vendor: EntraVendor) -> Connector:
-    return make_oauth2(make_connector, "entra", {"tenant": TENANT})
+def test_userinfo_is_not_asked(agent: Agent, vendor: EntraVendor, alice: User) -> None:
+    sign_in(agent, vendor)
 
-
-@pytest.fixture
-def alice(make_user: UserMaker, connector: Connector) -> User:
-    return make_user("alice@acme.example", connector)
-
-
-def test_signs_in(agent: Agent, vendor: EntraVendor, alice: User) -> None:
-    with refuse_any_other_way_out():
-        response = sign_in(agent, vendor)
-
-    assert response.status_code == 302
     assert agent.username == "alice@acme.example"
-    assert Link.objects.get(user=alice).subject == f"{TENANT}:{ALICE}"
     assert not vendor.server.asked("/oidc/userinfo")
 
 
@@ -69,20 +51,6 @@ def test_upn_where_there_is_no_preferred_username(
     sign_in(agent, vendor, preferred_username=None, upn="ALICE@acme.example")
 
     assert agent.username == "alice@acme.example"
-
-
-@pytest.mark.row(18)
-def test_answer_may_name_the_tenant_and_no_other(
-    agent: Agent, vendor: EntraVendor, alice: User
-) -> None:
-    for issuer, username in (
-        (f"{vendor.url}/{OTHER_TENANT}/v2.0", None),
-        (vendor.issuer, "alice@acme.example"),
-    ):
-        answer = vendor.authorize(agent.open()["Location"]) | {"iss": issuer}
-        agent.client.get(CALLBACK, answer)
-
-        assert agent.username == username
 
 
 # --- nOAuth ---------------------------------------------------------------------------------------
@@ -219,16 +187,6 @@ def test_discovery_of_another_tenant_than_the_one_by_guid(
 # --- who it is, again -----------------------------------------------------------------------------
 
 
-@pytest.mark.row(23)
-def test_name_that_another_person_has_now(agent: Agent, vendor: EntraVendor, alice: User) -> None:
-    sign_in(agent, vendor)
-    agent.client.logout()
-
-    response = sign_in(agent, vendor, oid=ALICE.replace("a11c", "b0b0"))
-
-    assert refused(agent, response) == ("not_admitted", {"subject"})
-
-
 def test_another_registration_knows_the_person_again(
     agent: Agent, vendor: EntraVendor, alice: User
 ) -> None:
@@ -250,35 +208,7 @@ def test_object_identifier_must_be_there(
     assert refused(agent, response) == (REFUSED, {"object identifier", "subject"})
 
 
-# --- asked again ----------------------------------------------------------------------------------
-
-
-def test_asked_for_the_password_again(
-    agent: Agent, vendor: EntraVendor, make_connector: ConnectorMaker, make_user: UserMaker
-) -> None:
-    """The app must be set up to say `auth_time`, or it is no proof."""
-    connector = make_oauth2(make_connector, "entra", {"tenant": TENANT}, force_authn=True)
-    make_user("alice@acme.example", connector)
-
-    response = sign_in(agent, vendor)
-    assert refused(agent, response) == (REFUSED, {"authentication time"})
-    assert (vendor.asked["prompt"], vendor.asked["max_age"]) == ("login", "0")
-
-    begun = Attempt.objects.latest("pk").started_at.timestamp()
-    sign_in(agent, vendor, auth_time=int(begun) + 1)
-    assert agent.username == "alice@acme.example"
-
-
-# --- the app there --------------------------------------------------------------------------------
-
-
-def test_wrong_secret(agent: Agent, vendor: EntraVendor, alice: User) -> None:
-    vendor.secret = "a newer one"
-
-    cause, _checks = refused(agent, sign_in(agent, vendor))
-
-    assert cause == "identity_provider_error"
-    assert "secret is wrong" in Attempt.objects.latest("pk").detail
+# --- options --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -312,26 +242,3 @@ def test_tenant_in_one_spelling() -> None:
     assert Entra.clean_options({"tenant": f" {TENANT.upper()} "}) == {"tenant": TENANT}
     assert Entra.missing_options({}) == ["tenant"]
     assert Entra.issuer_of({}) == ""
-
-
-# --- the tokens afterwards ------------------------------------------------------------------------
-
-
-def test_refresh_rotates(
-    agent: Agent, vendor: EntraVendor, alice: User, connector: Connector
-) -> None:
-    sign_in(agent, vendor)
-    (tokens,) = vendor.grants
-    first = tokens.refresh
-
-    with refuse_any_other_way_out():
-        answer = provider(connector).refresh_token(first)
-
-    assert answer["access_token"] == tokens.access
-    assert answer["refresh_token"] == tokens.refresh != first
-    with pytest.raises(AuthCredentialError):
-        provider(connector).refresh_token(first)
-
-
-def test_there_is_no_way_to_revoke(connector: Connector, vendor: EntraVendor) -> None:
-    assert provider(connector).revoke(Grant(access_token="a token")) is None

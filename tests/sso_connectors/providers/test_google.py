@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from sso_connectors.attempts import Attempt
-from sso_connectors.models import Connector, Link
-from sso_connectors.providers import PROVIDERS, Client, google
+from sso_connectors.models import Link
+from sso_connectors.providers import PROVIDERS, google
 from sso_connectors.providers.google import Google
 from sso_connectors.vault import Token, TokenState
 from tests.agent import Agent
@@ -168,13 +168,3 @@ def test_options() -> None:
 def test_hosted_domain_that_is_none(text: str) -> None:
     with pytest.raises(ValidationError, match="is not a domain name"):
         Google.clean_options({"hosted_domain": text})
-
-
-def test_it_cannot_be_made_to_ask_again(provider: OpenIdProvider) -> None:
-    connector = Connector(
-        name="Acme", reference="acme", force_authn=True, **{**fields(provider), "enabled": False}
-    )
-    with pytest.raises(ValidationError, match="ask for the password again"):
-        connector.clean()
-    client = Client(client_id="a", client_secret="b", issuer=provider.issuer)
-    assert not Google(client).can_ask_again

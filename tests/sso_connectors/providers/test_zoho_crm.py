@@ -5,20 +5,19 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from social_core.exceptions import SocialAuthBaseException
 
 from sso_connectors.errors import ResponseRefused
 from sso_connectors.identity import Grant
-from sso_connectors.models import Attempt, Connector, Link
+from sso_connectors.models import Attempt, Connector
 from sso_connectors.protocols.oauth2.protocol import client_of
 from sso_connectors.protocols.oauth2.tokens import access_token_for
 from sso_connectors.providers import zoho_crm
 from sso_connectors.providers.zoho_crm import DATA_CENTRES, DEFAULT_SERVER, ZohoCRM
 from tests.agent import CALLBACK, Agent
-from tests.conftest import ConnectorMaker, UserMaker
 from tests.outside import refuse_any_other_way_out
+from tests.vendors.every import EVERY, Known
 from tests.vendors.server import Reply, Request, as_json
-from tests.vendors.sign_in import make_oauth2, provider, refused, sign_in
+from tests.vendors.sign_in import provider, refused, sign_in
 from tests.vendors.zoho import ALICE, ZohoVendor
 from users.models import User
 
@@ -27,10 +26,9 @@ USERS = "/crm/v8/users"
 
 
 @pytest.fixture
-def vendor() -> Iterator[ZohoVendor]:
-    """The data centre where the client is registered."""
-    with ZohoVendor() as double:
-        yield double
+def known() -> Known:
+    """`vendor` is the data centre where the client is registered."""
+    return EVERY["zoho_crm"]
 
 
 @pytest.fixture
@@ -53,27 +51,16 @@ def _listed(vendor: ZohoVendor, europe: ZohoVendor, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(zoho_crm, "DATA_CENTRES", {each.url: each.url for each in (vendor, europe)})
 
 
-@pytest.fixture
-def connector(make_connector: ConnectorMaker, vendor: ZohoVendor) -> Connector:
-    return make_oauth2(make_connector, "zoho_crm", {"accounts_server": vendor.url})
-
-
-@pytest.fixture
-def alice(make_user: UserMaker, connector: Connector) -> User:
-    return make_user("alice@acme.example", connector)
-
-
-def test_signs_in(agent: Agent, vendor: ZohoVendor, europe: ZohoVendor, alice: User) -> None:
-    with refuse_any_other_way_out():
-        response = sign_in(agent, vendor)
-
-    assert response.status_code == 302
-    assert agent.username == "alice@acme.example"
-    assert Link.objects.get(user=alice).subject == str(ALICE)
-    assert europe.server.requests == []
-
-
 # --- the data centres -----------------------------------------------------------------------------
+
+
+def test_account_in_the_same_data_centre(
+    agent: Agent, vendor: ZohoVendor, europe: ZohoVendor, alice: User
+) -> None:
+    sign_in(agent, vendor)
+
+    assert agent.username == "alice@acme.example"
+    assert europe.server.requests == []
 
 
 def test_account_in_another_data_centre(
@@ -291,17 +278,6 @@ def test_no_address(agent: Agent, vendor: ZohoVendor, alice: User, email: Any) -
     assert cause in {REFUSED, "not_admitted"}
 
 
-@pytest.mark.row(23)
-def test_address_that_another_person_has_now(agent: Agent, vendor: ZohoVendor, alice: User) -> None:
-    sign_in(agent, vendor)
-    agent.client.logout()
-    vendor.crm_users[0]["zuid"] = str(ALICE + 1)
-
-    response = sign_in(agent, vendor, ZUID=ALICE + 1)
-
-    assert refused(agent, response) == ("not_admitted", {"subject"})
-
-
 @pytest.mark.parametrize("path", ["/oauth/user/info", USERS])
 @pytest.mark.parametrize("answer", [[], None, "alice", {"users": {}}, {"users": None}])
 def test_answers_that_are_not_what_they_should_be(
@@ -315,30 +291,6 @@ def test_answers_that_are_not_what_they_should_be(
     cause, _failed = refused(agent, sign_in(agent, vendor))
 
     assert cause in {"identity_provider_error", REFUSED}
-
-
-# --- the app there --------------------------------------------------------------------------------
-
-
-def test_wrong_secret(agent: Agent, vendor: ZohoVendor, alice: User) -> None:
-    """Zoho's errors come with status 200."""
-    vendor.secret = "that of another data centre"
-
-    cause, _checks = refused(agent, sign_in(agent, vendor))
-
-    assert cause == "identity_provider_error"
-    assert "secret is wrong" in Attempt.objects.latest("pk").detail
-
-
-def test_code_of_another_login(agent: Agent, vendor: ZohoVendor, alice: User) -> None:
-    """PKCE: the code is of no use to whoever didn't ask for it."""
-    stolen = vendor.authorize(Agent().open()["Location"])["code"]
-    answer = vendor.authorize(agent.open()["Location"]) | {"code": stolen}
-
-    cause, _checks = refused(agent, agent.client.get(CALLBACK, answer))
-
-    assert cause == "identity_provider_error"
-    assert "the verifier doesn't fit" in str(vendor.server.refusals[-1])
 
 
 # --- the tokens afterwards ------------------------------------------------------------------------
@@ -393,12 +345,6 @@ def test_remembered_server_that_is_listed_no_more(evil: ZohoVendor, connector: C
 
     with pytest.raises(ResponseRefused):
         ZohoCRM(client_of(connector), memory=memory).refresh_token("refresh")
-
-
-def test_refresh_token_that_is_over(vendor: ZohoVendor, connector: Connector) -> None:
-    with pytest.raises(SocialAuthBaseException) as caught:
-        provider(connector).refresh_token("the first of twenty-one")
-    assert caught.value.provider_code == "invalid_code"
 
 
 def test_revoke(

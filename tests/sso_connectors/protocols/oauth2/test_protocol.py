@@ -6,7 +6,7 @@ After each, somebody else signs in at once, and no secret stands anywhere.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,12 +49,6 @@ DEEP = b"[" * 100_000
 WITHOUT_ADDRESS: dict[str, Any] = {"claims": {"email": OMIT, "email_verified": OMIT}}
 JUNK: list[Any] = [OMIT, None, 5, True, "", "x", [], {}, ["x"], {"x": "y"}, "file:///etc/passwd"]
 UNKEEPABLE: list[Any] = ["http://\0/", "\ud800"]  # JSON can write what no database keeps
-
-
-@pytest.fixture
-def provider() -> Iterator[OpenIdProvider]:
-    with OpenIdProvider() as provider:
-        yield provider
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -34,12 +34,6 @@ from tests.vendors.server import Reply, Request, as_json
 from users.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.row(16)]
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as vendor:
-        yield vendor
 
 
 @pytest.fixture

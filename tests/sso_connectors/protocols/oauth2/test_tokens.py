@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
@@ -47,12 +47,6 @@ from users.models import User
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).resolve().parents[4]
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with Hub() as vendor:
-        yield vendor
 
 
 @pytest.fixture
