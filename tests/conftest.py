@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.test import Client
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from sso_connectors import roles
@@ -32,6 +33,12 @@ def _empty_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _default_language() -> None:
+    """A page in French leaves its language with the thread, for the next test."""
+    translation.deactivate()
 
 
 LONG: Final = ("flows", "races", "benchmarks", "admin")

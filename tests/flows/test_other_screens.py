@@ -3,6 +3,7 @@
 Each is left as a picture in var/pictures/, to be looked at.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -32,11 +33,14 @@ pytestmark = [
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
-def look(page: Page, name: str) -> None:
-    """Leave it as a picture in both themes and widths, and insist that everybody can use it."""
+WIDTHS = (1280, 390)
+
+
+def look(page: Page, name: str, *, widths: Sequence[int] = WIDTHS) -> None:
+    """Leave it as a picture in both themes and all widths, and insist that everybody can use it."""
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)
-        for width in (1280, 390):
+        for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
             expect_no_sideways_scroll(page)
@@ -118,14 +122,17 @@ def test_what_an_autocomplete_is_for_is_said(
     page.get_by_role("button", name="Go").click()
     look(page, "link-choose")
 
-    page.get_by_role("combobox", name="SSO connector").click()
-    search = page.get_by_role("searchbox", name="SSO connector")
-    search.fill("acm")
-    expect(page.get_by_role("option", name="Acme")).to_be_visible()
-    expect(page.get_by_role("option")).to_have_count(1)
-    look(page, "link-choose-open")
-    page.get_by_role("option", name="Acme").click()
-    expect(page.get_by_role("combobox", name="SSO connector")).to_contain_text("Acme")
+    for width in WIDTHS:
+        # The list is as wide as its box was when it was opened.
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_role("combobox", name="SSO connector").click()
+        search = page.get_by_role("searchbox", name="SSO connector")
+        search.fill("acm")
+        expect(page.get_by_role("option", name="Acme")).to_be_visible()
+        expect(page.get_by_role("option")).to_have_count(1)
+        look(page, "link-choose-open", widths=[width])
+        page.get_by_role("option", name="Acme").click()
+        expect(page.get_by_role("combobox", name="SSO connector")).to_contain_text("Acme")
 
 
 def test_groups_and_addresses(
