@@ -48,7 +48,9 @@ ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage report --fail-under=100 --include='$(DECIDES)'
 endif
 
-.PHONY: guide-pictures
+.PHONY: pictures guide-pictures
+pictures: $(DEVELOPMENT)  ## Leave a picture of every screen that the browser tests visit in var/pictures
+	PICTURES=1 $(BIN)/python -m pytest --quiet $(PARALLEL) tests/flows
 guide-pictures: $(DEVELOPMENT)  ## Take the pictures of the administrators' guide anew (into docs/images/guide)
 	GUIDE_PICTURES=1 $(BIN)/python -m pytest --quiet --no-cov tests/flows/test_guide_pictures.py
 

@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
@@ -125,7 +125,8 @@ class LinkedUsers(admin.ModelAdmin[Connector]):
         form = ChooseUsers(
             {"users": request.POST.get("users") or ",".join(ids)}, site=self.admin_site
         )
-        if not form.is_valid():  # nobody is ticked
+        if not form.is_valid():
+            messages.warning(request, gettext("Nobody is ticked."))
             return HttpResponseRedirect(_page_of(connector))
         users = linking.users_by_id(form.cleaned_data["users"])
         plan = linking.plan(Verb.UNLINK, connector, users, by=cast(User, request.user))

@@ -23,7 +23,8 @@ from users.models import User
 
 from .conftest import bring_in
 from .hands import Hands
-from .test_maker import administrator, expect_no_sideways_scroll, picture
+from .pictures import picture
+from .test_maker import administrator, expect_no_sideways_scroll
 
 __all__ = ["administrator"]
 

@@ -1,10 +1,8 @@
 """An administrator removes the old certificate after a roll-over; pictures in var/pictures/."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -13,7 +11,8 @@ from tests.accessibility import expect_accessible, expect_accessible_in_each_the
 from tests.conftest import ConnectorMaker
 from tests.idp import SigningKey, default_key, other_key
 
-from .test_maker import LIST, administrator, expect_no_sideways_scroll, picture
+from .pictures import picture
+from .test_maker import LIST, administrator, expect_no_sideways_scroll
 
 __all__ = ["administrator"]  # a fixture
 
@@ -48,9 +47,7 @@ def test_old_certificate_is_removed(
     expect(certificates.get_by_text("unused for 21 days, safe to remove")).to_be_visible()
     expect(certificates.get_by_text("not used yet")).to_be_visible()
     expect_no_sideways_scroll(page)
-    folder = Path(settings.VAR_DIR) / "pictures"
-    folder.mkdir(exist_ok=True)
-    certificates.screenshot(path=folder / f"certificates-{look}.png")
+    picture(certificates, f"certificates-{look}")
     expect_accessible(page)
 
     certificates.get_by_role("link", name="Remove").nth(1).click()

@@ -24,9 +24,10 @@ from tests.idp import IdP, other_key
 from tests.sso_connectors import published
 from users.models import User
 
+from .pictures import picture
 from .test_front_page import a_busy_fortnight
 from .test_linking_pages import FILE, WRONG, csv_file
-from .test_maker import LIST, PASSWORD, expect_no_sideways_scroll, picture
+from .test_maker import LIST, PASSWORD, expect_no_sideways_scroll
 
 __all__ = ["a_busy_fortnight"]
 

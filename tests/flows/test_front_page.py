@@ -1,11 +1,9 @@
 """The front page in a real Chromium, empty and full."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -13,6 +11,8 @@ from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
 from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
+
+from .pictures import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -69,8 +69,6 @@ def a_busy_fortnight(make_connector: ConnectorMaker, make_user: UserMaker) -> No
 
 def look(page: Page, name: str) -> None:
     """Leave it as a picture in both themes and widths, and insist that everybody can use it."""
-    folder = Path(settings.VAR_DIR) / "pictures"
-    folder.mkdir(exist_ok=True)
     schemes: tuple[Any, ...] = ("light", "dark")
     for scheme in schemes:
         for width in (1280, 390):
@@ -78,7 +76,7 @@ def look(page: Page, name: str) -> None:
             page.set_viewport_size({"width": width, "height": 800})
             expect_accessible(page)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-            page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+            picture(page, f"{name}-{scheme}-{width}")
 
 
 def test_empty(administrator: Page, site: str) -> None:

@@ -18,7 +18,8 @@ from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import SigningKey
 from users.models import User
 
-from .test_maker import administrator, expect_no_sideways_scroll, picture
+from .pictures import picture
+from .test_maker import administrator, expect_no_sideways_scroll
 
 __all__ = ["administrator"]
 

@@ -12,7 +12,8 @@ from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 from users.models import User
 
-from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll, picture
+from .pictures import picture
+from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll
 
 __all__ = ["administrator"]
 

@@ -4,10 +4,8 @@ Each screen is left as a picture in var/pictures/, to be looked at.
 """
 
 import re
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.attempts import Attempt
@@ -19,6 +17,7 @@ from tests.rigs.process import IdentityProvider
 from tests.sso_connectors import published
 
 from .conftest import bring_in
+from .pictures import picture
 from .test_real_providers import expect_signed_in, give_password
 
 pytestmark = [
@@ -37,12 +36,6 @@ def administrator(page: Page, site: str, make_user: UserMaker) -> Page:
     root = make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
     bring_in(page, site, root)
     return page
-
-
-def picture(page: Page, name: str) -> None:
-    folder = Path(settings.VAR_DIR) / "pictures"
-    folder.mkdir(exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def expect_no_sideways_scroll(page: Page) -> None:

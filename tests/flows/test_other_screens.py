@@ -20,8 +20,9 @@ from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 from users.models import User
 
+from .pictures import picture
 from .test_linking_pages import USERS
-from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll, picture
+from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll
 
 __all__ = ["administrator"]
 

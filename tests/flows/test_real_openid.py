@@ -21,7 +21,7 @@ from tests.rigs import nanoidp, oidc_provider
 from tests.rigs.oidc_provider import ALGORITHMS, Algorithm, OpenIdProvider
 
 from .conftest import IDP_HOST
-from .test_maker import picture
+from .pictures import picture
 from .test_real_providers import expect_signed_in, give_password
 
 pytestmark = [

@@ -19,7 +19,8 @@ from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider, fetch
 
 from .hands import Hands
-from .test_maker import LIST, expect_no_sideways_scroll, picture
+from .pictures import picture
+from .test_maker import LIST, expect_no_sideways_scroll
 from .test_maker import administrator as administrator
 from .test_real_providers import give_password
 

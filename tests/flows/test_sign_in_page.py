@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.utils import timezone
@@ -25,6 +23,7 @@ from tests.rigs.process import IdentityProvider
 from users.models import User
 
 from .conftest import ProviderStarter
+from .pictures import picture
 from .test_real_providers import connect, expect_signed_in, give_password
 
 COOKIE = "sso-connector"
@@ -323,12 +322,6 @@ def test_where_nobody_was_named_there_is_no_somebody_else(
 
 
 # --- in a real browser ------------------------------------------------------------------------------
-
-
-def picture(page: Page, name: str) -> None:
-    folder = Path(settings.VAR_DIR) / "pictures"
-    folder.mkdir(exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 @pytest.mark.browser

@@ -199,6 +199,7 @@ def test_nothing_chosen_says_so(maker: Client, connector: Connector, alice: User
     page = maker.post(tab(connector, "link/"), {"addresses": " \n"})
     assert page.context["form"].errors["chosen"]
     assert maker.post(tab(connector, "unlink/"))["Location"] == tab(connector)
+    assert "Nobody is ticked." in maker.get(tab(connector)).content.decode()
     assert linked(connector) == {alice.username}
 
 
