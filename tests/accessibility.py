@@ -11,6 +11,7 @@ SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 def expect_accessible(page: Page) -> None:
     """Fail on anything serious, naming the rule and each element."""
+    page.wait_for_load_state()
     # A colour on its way to another theme is neither.
     page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")
     found = "\n".join(

@@ -101,6 +101,7 @@ def keep(page: Page, request: pytest.FixtureRequest) -> Iterator[Keep]:
     too_wide = []
 
     def look(name: str) -> None:
+        page.wait_for_load_state()
         assert page.locator("html").get_attribute("lang") == "fr"
         picture(page, f"fr-{name}-{scheme}-{width}")
         try:

@@ -39,6 +39,7 @@ def administrator(page: Page, site: str, make_user: UserMaker) -> Page:
 
 
 def expect_no_sideways_scroll(page: Page) -> None:
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
