@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -46,6 +47,9 @@ def chromium() -> Iterator[Browser]:
     require(browser.available())
     with browser.chromium() as launched:
         yield launched
+        # Once Playwright's event loop is gone, Django no longer finds the connection that it opened
+        # meanwhile, and PostgreSQL drops no database that somebody is connected to.
+        connections.close_all()
 
 
 @pytest.fixture
