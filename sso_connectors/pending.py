@@ -119,21 +119,28 @@ class PendingLogin(models.Model):
         """Take a login whose answer came with the browser's cookie, so that it needs no handle."""
         pending = cls._claim(
             browser,
+            of_connector={"connector__type": connector_type},
             request_id=request_id,
             state=PendingState.BEGUN,
-            connector__type=connector_type,
         )
         if pending is not None:
             pending.answer = {"kept": kept, "checks": []}
         return pending
 
     @classmethod
-    def _claim(cls, browser: str, **conditions: Any) -> Self | None:
-        """The UPDATE decides between rivals; the row is read first only to have its contents."""
+    def _claim(
+        cls, browser: str, *, of_connector: dict[str, Any] | None = None, **conditions: Any
+    ) -> Self | None:
+        """The UPDATE decides between rivals; the row is read first only to have its contents.
+
+        The UPDATE's conditions are on the row itself. A condition on the connector would be a subquery,
+        which PostgreSQL doesn't ask again once a rival's change is seen: two would win.
+        """
         mine = cls.objects.filter(
             browser_hash=digest(browser), expires_at__gt=timezone.now(), **conditions
         )
-        pending = next(iter(mine.select_related("connector", "attempt")), None)
+        readable = mine.filter(**of_connector or {}).select_related("connector", "attempt")
+        pending = next(iter(readable), None)
         if pending is None:
             return None
         claimed = mine.update(state=PendingState.CLAIMED, answer={}, asked={})

@@ -1,15 +1,16 @@
 """A pending login is answered once and claimed once, whoever else is trying."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 from typing import TypeVar
 
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from sso_connectors.attempts import Attempt, Checks
@@ -128,6 +129,56 @@ def test_rival_between_reading_and_claiming(pending: PendingLogin) -> None:
     with connection.execute_wrapper(let_the_rival_in):
         assert PendingLogin.claim(handle=handle, browser="browser") is None
     assert rivals != [None]
+
+
+def by_handle(pending: PendingLogin) -> Callable[[], PendingLogin | None]:
+    handle = answered(pending)
+    return lambda: PendingLogin.claim(handle=handle, browser="browser")
+
+
+def by_request(pending: PendingLogin) -> Callable[[], PendingLogin | None]:
+    return lambda: PendingLogin.claim_with(
+        KEPT,
+        request_id=pending.request_id,
+        connector_type=pending.connector.type,
+        browser="browser",
+    )
+
+
+@pytest.mark.row(12)
+@pytest.mark.row(19)
+@pytest.mark.parametrize("way", [by_handle, by_request])
+@pytest.mark.django_db(transaction=True)
+def test_rival_commits_while_the_claim_waits_for_it(
+    pending: PendingLogin, way: Callable[[PendingLogin], Callable[[], PendingLogin | None]]
+) -> None:
+    """What the UPDATE asks is asked of the row as the rival left it, not as it stood before."""
+    claim = way(pending)
+    has_claimed, is_waited_for = Event(), Event()
+
+    def rival() -> bool:
+        try:
+            with transaction.atomic():
+                claimed = claim() is not None
+                has_claimed.set()
+                is_waited_for.wait(10)
+                time.sleep(0.3)  # until the other's UPDATE stands before the lock
+            return claimed
+        finally:
+            connection.close()
+
+    def tell(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("UPDATE"):
+            is_waited_for.set()
+        return execute(sql, *arguments)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(rival)
+        assert has_claimed.wait(10)
+        with connection.execute_wrapper(tell):
+            assert claim() is None
+        assert is_waited_for.is_set()
+        assert first.result()
 
 
 @pytest.mark.row(12)
