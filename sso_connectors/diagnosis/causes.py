@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Connector
 from .admission import UNLINKED_MEANWHILE
-from .oauth2 import error_finding
+from .oauth2_errors import error_finding
 from .sentences import Finding, Topic, Turn
 
 UNKNOWN_CONNECTOR: Final = Finding(

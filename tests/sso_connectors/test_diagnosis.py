@@ -24,6 +24,7 @@ from sso_connectors.diagnosis import (
     causes,
     diagnose,
     oauth2,
+    oauth2_errors,
     saml2,
     signatures,
     statuses,
@@ -56,7 +57,9 @@ ADFS: Final[Mapping[str, str]] = {
     "issuer_url": "http://fs.acme.example/adfs/services/trust",
     "endpoint": "https://fs.acme.example/adfs/ls/",
 }
-MODULES: Final = (diagnosis, admission, causes, oauth2, saml2, signatures, statuses, times)
+MODULES: Final = (
+    diagnosis, admission, causes, oauth2, oauth2_errors, saml2, signatures, statuses, times,
+)  # fmt: skip
 GENERIC: Final = re.compile(r"^The check “|stands? under the detail")
 
 
@@ -227,7 +230,9 @@ def test_who_is_not_linked_can_be_linked_in_three_places(connector: Connector | 
 )
 def test_details_are_told_apart_by_words_that_are_really_written(phrase: str) -> None:
     """A reworded detail would fall back to the sentence that says least."""
-    readers = {ROOT / "sso_connectors/diagnosis" / f"{name}.py" for name in ("causes", "oauth2")}
+    readers = {
+        ROOT / "sso_connectors/diagnosis" / f"{name}.py" for name in ("causes", "oauth2_errors")
+    }
     files = [ROOT / "sso_connectors" / name for name in ("outbound.py", "vault.py")]
     for folder in ("protocols", "providers"):
         files += (ROOT / "sso_connectors" / folder).rglob("*.py")
@@ -679,7 +684,7 @@ def test_identifier_format_in_the_words_of_the_identity_provider() -> None:
     assert "In AD FS, set “Outgoing name ID format” to" in only(found)
 
 
-@pytest.mark.parametrize("code", oauth2.ERRORS)
+@pytest.mark.parametrize("code", oauth2_errors.ERRORS)
 def test_errors_of_providers(code: str) -> None:
     for detail in (
         f"{code} and why",
