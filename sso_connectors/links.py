@@ -67,9 +67,8 @@ def linked_user(
 
 def _same_person(link: Link, subject: str, checks: Checks, *, is_test: bool) -> bool:
     """Compare with the subject on the link, remembering the first but in a test; what happened is recorded."""
-    passed = True
-    note = subject or "none sent (noted)"
-    if subject and link.subject is None and not is_test:
+    is_first = link.subject is None
+    if subject and is_first and not is_test:
         try:
             with transaction.atomic():
                 # Two first sign-ins at once: the condition lets one of them name the person.
@@ -82,9 +81,12 @@ def _same_person(link: Link, subject: str, checks: Checks, *, is_test: bool) -> 
                 received=subject,
             )
         link.refresh_from_db(fields=["subject"])
-    if subject and not (is_test and link.subject is None):
-        passed = subject == link.subject
-    return checks.record("subject", passed, expected=link.subject or "not known yet", received=note)
+    return checks.record(
+        "subject",
+        not subject or subject == link.subject or (is_first and is_test),
+        expected=link.subject or "not known yet",
+        received=subject or "none sent (noted)",
+    )
 
 
 def note_sign_in(link: Link) -> None:

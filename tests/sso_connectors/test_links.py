@@ -8,7 +8,7 @@ from django.db import connection
 from sso_connectors.attempts import Checks
 from sso_connectors.errors import NotAdmitted
 from sso_connectors.identity import Identity
-from sso_connectors.links import linked_user
+from sso_connectors.links import linked_user, note_sign_in
 from sso_connectors.models import Connector, Link
 from tests.conftest import ConnectorMaker, UserMaker
 from users.models import User
@@ -79,6 +79,54 @@ def test_two_first_sign_ins_at_once(connector: Connector, alice: User) -> None:
     assert Link.objects.get().subject == "rival"
 
 
+@pytest.mark.row(23)
+@pytest.mark.parametrize("is_test", [False, True])
+@pytest.mark.parametrize(
+    ("remembered", "sent", "admitted"),
+    [
+        (None, "", True),
+        (None, "one", True),
+        ("one", "", True),
+        ("one", "one", True),
+        ("one", "two", False),
+        ("one", "ONE", False),
+    ],
+)
+def test_first_subject_is_remembered_and_no_other_gets_in(
+    connector: Connector,
+    alice: User,
+    remembered: str | None,
+    sent: str,
+    admitted: bool,
+    is_test: bool,
+) -> None:
+    """A test judges by the same rule, and writes nothing."""
+    Link.objects.update(subject=remembered)
+    checks = Checks()
+    try:
+        linked_user(connector, identity("alice@acme.example", sent), checks, is_test=is_test)
+    except NotAdmitted:
+        assert [check.name for check in checks.failed] == ["subject"]
+    else:
+        assert not checks.failed
+    assert bool(checks.failed) is not admitted
+    kept = remembered if is_test else remembered or sent or None
+    assert Link.objects.get().subject == kept
+
+
+@pytest.mark.row(27)
+@pytest.mark.parametrize("rank", ["is_staff", "is_superuser"])
+def test_staff_only_where_the_connector_may_sign_staff_in(
+    connector: Connector, alice: User, rank: str
+) -> None:
+    User.objects.update(**{rank: True})
+    with pytest.raises(NotAdmitted, match="staff"):
+        linked_user(connector, identity("alice@acme.example"), Checks())
+
+    Connector.objects.update(staff_may_sign_in=True)
+    assert linked_user(connector, identity("alice@acme.example"), Checks()).user == alice
+
+
 @pytest.mark.row(15)
 def test_one_subject_at_two_connectors(
     connector: Connector, alice: User, make_connector: ConnectorMaker
@@ -106,3 +154,10 @@ def test_same_work_for_unknown_unlinked_and_inactive(
     for name in ("nobody", "unlinked", "inactive"):
         with django_assert_num_queries(1), pytest.raises(NotAdmitted):  # type: ignore[operator]
             linked_user(connector, identity(f"{name}@acme.example"), Checks())
+
+
+def test_last_sign_in_is_noted(connector: Connector, alice: User) -> None:
+    link = Link.objects.get()
+    note_sign_in(link)
+    link.refresh_from_db()
+    assert link.last_sign_in_at is not None
