@@ -1,4 +1,4 @@
-"""What axe-core finds on a page, as a check that a browser test can make anywhere."""
+"""Whether everybody can use a page, as checks that a browser test can make anywhere."""
 
 from typing import Final, Literal
 
@@ -9,8 +9,13 @@ SERIOUS = frozenset({"serious", "critical"})
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
+def expect_no_sideways_scroll(page: Page) -> None:
+    page.wait_for_load_state()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def expect_accessible(page: Page) -> None:
-    """Fail on anything serious, naming the rule and each element."""
+    """Fail on anything serious that axe-core finds, naming the rule and each element."""
     page.wait_for_load_state()
     # A colour on its way to another theme is neither.
     page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")

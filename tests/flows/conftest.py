@@ -23,6 +23,7 @@ from tests.rigs import browser, nanoidp, simplesamlphp
 from tests.rigs.process import IdentityProvider
 from users.models import User
 
+from .pictures import WIDTHS
 from .ways import OAuth2, Saml, Way
 
 IDP_HOST = "127.0.0.2"
@@ -87,7 +88,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert not complaints
 
 
-@pytest.fixture(params=list(product(SCHEMES, (1280, 390))), ids=lambda each: f"{each[0]}-{each[1]}")
+@pytest.fixture(params=list(product(SCHEMES, WIDTHS)), ids=lambda each: f"{each[0]}-{each[1]}")
 def look(request: pytest.FixtureRequest, page: Page) -> str:
     """The page in the light and in the dark, on a desk and on a phone; which of the four it is."""
     scheme, width = request.param

@@ -14,7 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
-from tests.accessibility import expect_accessible, expect_accessible_in_each_theme
+from tests.accessibility import (
+    expect_accessible,
+    expect_accessible_in_each_theme,
+    expect_no_sideways_scroll,
+)
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, other_key
@@ -24,7 +28,7 @@ from users.models import User
 from .conftest import bring_in
 from .hands import Hands
 from .pictures import picture
-from .test_maker import administrator, expect_no_sideways_scroll
+from .test_maker import administrator
 
 __all__ = ["administrator"]
 

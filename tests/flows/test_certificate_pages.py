@@ -7,12 +7,16 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from sso_connectors.models import Connector
-from tests.accessibility import expect_accessible, expect_accessible_in_each_theme
+from tests.accessibility import (
+    expect_accessible,
+    expect_accessible_in_each_theme,
+    expect_no_sideways_scroll,
+)
 from tests.conftest import ConnectorMaker
 from tests.idp import SigningKey, default_key, other_key
 
 from .pictures import picture
-from .test_maker import LIST, administrator, expect_no_sideways_scroll
+from .test_maker import LIST, administrator
 
 __all__ = ["administrator"]  # a fixture
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
-from tests.accessibility import expect_accessible
+from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, other_key
@@ -27,7 +27,7 @@ from users.models import User
 from .pictures import picture
 from .test_front_page import a_busy_fortnight
 from .test_linking_pages import FILE, WRONG, csv_file
-from .test_maker import LIST, PASSWORD, expect_no_sideways_scroll
+from .test_maker import LIST, PASSWORD
 
 __all__ = ["a_busy_fortnight"]
 

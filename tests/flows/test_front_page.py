@@ -1,7 +1,6 @@
 """The front page in a real Chromium, empty and full."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,10 +8,9 @@ from playwright.sync_api import Page, expect
 
 from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
-from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 
-from .pictures import picture
+from .pictures import look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -67,18 +65,6 @@ def a_busy_fortnight(make_connector: ConnectorMaker, make_user: UserMaker) -> No
     )
 
 
-def look(page: Page, name: str) -> None:
-    """Leave it as a picture in both themes and widths, and insist that everybody can use it."""
-    schemes: tuple[Any, ...] = ("light", "dark")
-    for scheme in schemes:
-        for width in (1280, 390):
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 800})
-            expect_accessible(page)
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-            picture(page, f"{name}-{scheme}-{width}")
-
-
 def test_empty(administrator: Page, site: str) -> None:
     look(administrator, "overview-empty")
     administrator.get_by_role("link", name="Add a connector").click()
@@ -90,7 +76,6 @@ def test_full(administrator: Page, site: str) -> None:
     page = administrator
     page.reload()
     look(page, "overview-full")
-    page.set_viewport_size({"width": 1280, "height": 800})
     bars = page.locator(".chart-good")
     heights = [box["height"] for box in (each.bounding_box() for each in bars.all()) if box]
     assert heights[-1] < heights[-2], "today's first of the three days is lower than yesterday"

@@ -23,6 +23,7 @@ from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector, Link
 from sso_connectors.vault import Token, TokenState
+from tests.accessibility import expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, SigningKey
@@ -31,7 +32,7 @@ from users.models import User
 
 from .conftest import bring_in
 from .test_front_page import DAYS
-from .test_maker import LIST, PASSWORD, expect_no_sideways_scroll
+from .test_maker import LIST, PASSWORD
 
 pytestmark = [
     pytest.mark.browser,

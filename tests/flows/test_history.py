@@ -4,7 +4,6 @@ Each screen is left as a picture in var/pictures/, to be looked at.
 """
 
 from datetime import timedelta
-from typing import Literal
 
 import pytest
 from django.utils import timezone
@@ -13,13 +12,12 @@ from playwright.sync_api import Page, expect
 from sso_connectors import as_code
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
-from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import SigningKey
 from users.models import User
 
-from .pictures import picture
-from .test_maker import administrator, expect_no_sideways_scroll
+from .pictures import look, picture
+from .test_maker import administrator
 
 __all__ = ["administrator"]
 
@@ -29,22 +27,6 @@ pytestmark = [
 ]
 
 CONNECTORS = "/maker/sso_connectors/connector/"
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-def look(page: Page, name: str) -> None:
-    """Leave it as a picture in both themes and widths, and insist that everybody can use it."""
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            # A colour on its way from one theme to the other is none of either.
-            page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-            expect_no_sideways_scroll(page)
-            expect_accessible(page)
-            picture(page, f"{name}-{theme}-{width}")
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_return_to_an_earlier_version(

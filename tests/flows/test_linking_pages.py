@@ -8,12 +8,12 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.models import Connector, Link
-from tests.accessibility import expect_accessible
+from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.conftest import ConnectorMaker, UserMaker
 from users.models import User
 
 from .pictures import picture
-from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll
+from .test_maker import PASSWORD, administrator
 
 __all__ = ["administrator"]
 

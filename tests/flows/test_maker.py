@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
-from tests.accessibility import expect_accessible
+from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider
 from tests.sso_connectors import published
@@ -36,11 +36,6 @@ def administrator(page: Page, site: str, make_user: UserMaker) -> Page:
     root = make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
     bring_in(page, site, root)
     return page
-
-
-def expect_no_sideways_scroll(page: Page) -> None:
-    page.wait_for_load_state()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 @pytest.mark.identity_provider

@@ -3,9 +3,7 @@
 Each is left as a picture in var/pictures/, to be looked at.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -16,13 +14,12 @@ from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from sso_connectors.vault import Token, TokenState
-from tests.accessibility import expect_accessible
 from tests.conftest import ConnectorMaker, UserMaker
 from users.models import User
 
-from .pictures import picture
+from .pictures import WIDTHS, look
 from .test_linking_pages import USERS
-from .test_maker import PASSWORD, administrator, expect_no_sideways_scroll
+from .test_maker import PASSWORD, administrator
 
 __all__ = ["administrator"]
 
@@ -30,25 +27,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
 ]
-
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-WIDTHS = (1280, 390)
-
-
-def look(page: Page, name: str, *, widths: Sequence[int] = WIDTHS) -> None:
-    """Leave it as a picture in both themes and all widths, and insist that everybody can use it."""
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        for width in widths:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
-            expect_no_sideways_scroll(page)
-            expect_accessible(page)
-            picture(page, f"{name}-{theme}-{width}")
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 @pytest.fixture

@@ -14,13 +14,17 @@ from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from sso_connectors.providers import PROVIDERS
-from tests.accessibility import expect_accessible, expect_accessible_in_each_theme
+from tests.accessibility import (
+    expect_accessible,
+    expect_accessible_in_each_theme,
+    expect_no_sideways_scroll,
+)
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider, fetch
 
 from .hands import Hands
 from .pictures import picture
-from .test_maker import LIST, expect_no_sideways_scroll
+from .test_maker import LIST
 from .test_maker import administrator as administrator
 from .test_real_providers import give_password
 

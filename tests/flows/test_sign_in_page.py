@@ -14,7 +14,7 @@ from sso_connectors import last_connector
 from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
-from tests.accessibility import expect_accessible
+from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
@@ -38,6 +38,27 @@ def sign_out(agent: Agent) -> Any:
     agent.client.get("/sign-in")
     token = agent.client.cookies["csrftoken"].value
     return agent.client.post("/sign-out", {"csrfmiddlewaretoken": token})
+
+
+def remembered(connector: Connector) -> str:
+    """The value of the cookie that names the connector."""
+    response = HttpResponse()
+    last_connector.remember(response, connector)
+    return response.cookies[COOKIE].value
+
+
+@pytest.fixture
+def google(make_connector: ConnectorMaker) -> Connector:
+    """Where nobody can be asked for the password again."""
+    return make_connector(
+        "google",
+        name="Acme",
+        type="oauth2",
+        authentication_method="google",
+        client_id="x",
+        client_secret=Secret.seal("y"),
+        options={},
+    )
 
 
 @pytest.fixture
@@ -102,9 +123,7 @@ def test_a_connector_that_lets_nobody_in_is_not_offered(
 @pytest.mark.django_db
 def test_made_up_cookies_read_no_names(agent: Agent, connector: Connector) -> None:
     """Unsigned, anybody could ask which customers there are."""
-    honest = HttpResponse()
-    last_connector.remember(honest, connector)
-    value = honest.cookies[COOKIE].value
+    value = remembered(connector)
     for forged in ("acme", '"acme"', value[:-1] + ("A" if value[-1] != "A" else "B"), ""):
         agent.client.cookies[COOKIE] = forged
         assert "Acme" not in shown(agent), forged
@@ -238,18 +257,9 @@ def test_oauth_never_takes_the_last_ones_session_for_the_next_one(
 
 @pytest.mark.django_db
 def test_where_the_provider_cant_ask_again_nothing_is_promised(
-    agent: Agent, make_connector: ConnectorMaker
+    agent: Agent, google: Connector
 ) -> None:
-    connector = make_connector(
-        type="oauth2",
-        authentication_method="google",
-        client_id="x",
-        client_secret=Secret.seal("y"),
-        options={},
-    )
-    response = HttpResponse()
-    last_connector.remember(response, connector)
-    agent.client.cookies[COOKIE] = response.cookies[COOKIE].value
+    agent.client.cookies[COOKIE] = remembered(google)
 
     page = shown(agent)
     assert "Sign in with Acme" in page
@@ -290,19 +300,8 @@ def test_where_trying_again_asks_anyway_there_is_one_button(
 
 
 @pytest.mark.django_db
-def test_where_the_provider_cant_ask_one_signs_out_there(
-    agent: Agent, make_connector: ConnectorMaker
-) -> None:
-    connector = make_connector(
-        type="oauth2",
-        authentication_method="google",
-        client_id="x",
-        client_secret=Secret.seal("y"),
-        options={},
-    )
-    attempt = Attempt.objects.create(
-        connector=connector, outcome=Outcome.FAILED, cause="not_admitted"
-    )
+def test_where_the_provider_cant_ask_one_signs_out_there(agent: Agent, google: Connector) -> None:
+    attempt = Attempt.objects.create(connector=google, outcome=Outcome.FAILED, cause="not_admitted")
     page = shown(agent, f"/api/sso/login/callback?failed={attempt.code}")
     assert "Sign out at your company's sign-in, then try again" in page
     assert "again=1" not in page
@@ -358,62 +357,46 @@ def test_two_agents_at_one_pc(
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_outside_are_fit_to_be_seen(
     page: Page,
     context: BrowserContext,
     site: str,
     make_connector: ConnectorMaker,
     make_user: UserMaker,
+    google: Connector,
     settings: Any,
-    scheme: Any,
-    width: int,
+    look: str,
 ) -> None:
     settings.SUPPORT_CONTACT = "help@ino.example"
     long_name = make_connector("acme", name="Acme & Söhne Versicherungsgesellschaft (Aachen)")
     usual = make_connector("usual", name="Acme")
     asking = make_connector("asking", name="Acme", force_authn=True)
-    google = make_connector(
-        "google",
-        name="Acme",
-        type="oauth2",
-        authentication_method="google",
-        client_id="x",
-        client_secret=Secret.seal("y"),
-        options={},
-    )
     make_user("boss@maker.example", password="correct horse", is_staff=True)
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
 
-    def look(name: str, path: str) -> None:
+    def keep(name: str, path: str) -> None:
         page.goto(f"{site}{path}")
         expect_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        picture(page, f"{name}-{scheme}-{width}")
+        expect_no_sideways_scroll(page)
+        picture(page, f"{name}-{look}")
 
-    look("sign-in", "/sign-in")
-    look("signed-out", "/signed-out")
-    look("failure-404", "/api/sso/login/nobody")
+    keep("sign-in", "/sign-in")
+    keep("signed-out", "/signed-out")
+    keep("failure-404", "/api/sso/login/nobody")
     for name, connector in (
         ("usual", usual),
         ("long", long_name),
         ("asking", asking),
         ("google", google),
     ):
-        response = HttpResponse()
-        last_connector.remember(response, connector)
-        value = response.cookies[COOKIE].value
-        context.add_cookies([{"name": COOKIE, "value": value, "url": site}])
-        look(f"sign-in-{name}", "/sign-in")
-        look(f"signed-out-{name}", "/signed-out")
+        context.add_cookies([{"name": COOKIE, "value": remembered(connector), "url": site}])
+        keep(f"sign-in-{name}", "/sign-in")
+        keep(f"signed-out-{name}", "/signed-out")
     Connector.objects.filter(pk=usual.pk).update(enabled=False, contact="it@acme.example")
-    look("failure", "/api/sso/login/usual")
+    keep("failure", "/api/sso/login/usual")
 
-    look("staff-sign-in", "/maker/login/?next=/")
+    keep("staff-sign-in", "/maker/login/?next=/")
     page.get_by_label("Username").fill("boss@maker.example")
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("boss@maker.example")).to_be_visible()
-    look("landing", "/")
+    keep("landing", "/")
