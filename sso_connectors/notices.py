@@ -128,7 +128,6 @@ def _message(ending: Ending, connection: BaseEmailBackend) -> mail.EmailMessage:
                 if successor
                 else "",
                 "support": one_line(settings.SUPPORT_CONTACT),
-                "time_zone": settings.TIME_ZONE,
             },
         )
     return mail.EmailMessage(

@@ -57,7 +57,7 @@ def token_pill(token: Token | None, connector: Connector) -> SafeString:
         return pill("expiring", _("reconnect needed"))
     if token.expires_at is None or token.refresh_token is not None:
         return pill("passed", _("ok"))
-    until = date_format(localtime(token.expires_at), "SHORT_DATETIME_FORMAT")
+    until = date_format(localtime(token.expires_at), "DATETIME_FORMAT")
     return pill("passed", _("ok until %(time)s") % {"time": until})
 
 

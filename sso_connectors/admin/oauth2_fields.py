@@ -123,7 +123,7 @@ def about_secret(secret: Secret | None) -> str:
             "One is stored, but it can't be read: type it again, or let the operator bring its key "
             "back to FIELD_ENCRYPTION_KEYS."
         )
-    return _("Set on %(date)s.") % {"date": date_format(localtime(since), "j F Y")}
+    return _("Set on %(date)s.") % {"date": date_format(localtime(since))}
 
 
 def stored_options(connector: Connector) -> SafeString | str:

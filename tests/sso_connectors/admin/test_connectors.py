@@ -444,7 +444,7 @@ def test_tested_linked_connector_is_to_be_shared(
     card = status(maker.get(f"{LIST}{connector.pk}/change/"))
 
     assert stages(card) == ["done", "done", "done", "next"]
-    assert "A sign-in passed on March 4, 2026" in card
+    assert "A sign-in passed on 4 Mar 2026, 05:06 UTC." in card
     assert "You can share it all the same" not in card
 
 
