@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .models import User
+from .passwords import GivenPasswordForm
 from .usernames import normalise_username
 
 SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -42,6 +43,7 @@ class UserAdmin(DjangoUserAdmin[User]):
 
     form = UserCardForm
     add_form = UserAddForm
+    change_password_form = GivenPasswordForm
     list_display = ("username", "full_name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("username", "full_name")
