@@ -74,7 +74,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     away = _is_database_away(sys.exc_info()[1])
     page = render_to_string(
-        "503.html" if away else "500.html", {"product_name": settings.PRODUCT_NAME}
+        "503.html" if away else "500.html",
+        {"product_name": settings.PRODUCT_NAME, **_onward(request)},
     )
     response = HttpResponse(page, status=503 if away else 500)
     if away:
@@ -87,8 +88,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_database_away(exception):
         return server_error(request)
     if isinstance(exception, RequestDataTooBig):
-        return render(request, "413.html", status=413)
+        return render(request, "413.html", _onward(request), status=413)
     return defaults.bad_request(request, exception)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return render(request, "403_csrf.html", _onward(request), status=403)
+
+
+def _onward(request: HttpRequest) -> dict[str, str]:
+    """Where to try again: the same address, or for a form, which a link can't send, the page it was on."""
+    if request.method in ("GET", "HEAD"):
+        return {"again": request.get_full_path()}
+    before = request.headers.get("Referer", "").removeprefix(addresses.base_url())
+    return {"before": addresses.safe_next(before)}
 
 
 def _is_database_away(error: BaseException | None) -> bool:

@@ -3,19 +3,32 @@
 import re
 from collections.abc import Callable
 from html import unescape
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
 
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector
-from tests.agent import Agent
+from tests.agent import HOST, Agent
+from tests.conftest import StaffMaker
 from tests.idp import IdP
 from users.models import User
 
 pytestmark = pytest.mark.django_db
+
+SIGN_OUT: Final = "/sign-out"
+FRONT_PAGE: Final = {"To the front page": "/"}
+
+
+def leads(response: Any) -> dict[str, str]:
+    """The buttons of a page, and where each leads."""
+    found = re.findall(
+        r'<a class="button[^"]*" href="([^"]*)">([^<]*)</a>', response.content.decode()
+    )
+    return {label: address for address, label in found}
 
 
 def failing(error: Exception) -> Callable[..., object]:
@@ -39,7 +52,8 @@ def test_database_away_passes_by_itself(
 
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
-    assert "Try again in a moment" in page
+    assert "We can't answer just now" in page
+    assert leads(response) == {"Try again": "/api/sso/login/acme", **FRONT_PAGE}
     assert "INO cx" in page
     assert "locked" not in page
     assert "default-src 'none'" in response["Content-Security-Policy"]
@@ -56,6 +70,70 @@ def test_any_other_fault(agent: Agent, connector: Connector) -> None:
     assert response.status_code == 500
     assert "not your fault" in response.content.decode()
     assert "a secret" not in response.content.decode()
+    assert leads(response) == {"Try again": "/api/sso/login/acme", **FRONT_PAGE}
+
+
+# --- pages that say what went wrong lead on ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nowhere", 404), (f"/sign-in?{'a=&' * 1001}", 400), ("/maker/users/user/", 403)],
+)
+def test_what_is_no_better_next_time_leads_to_the_front_page(
+    make_staff: StaffMaker, path: str, status: int
+) -> None:
+    response = make_staff().get(path)
+
+    assert response.status_code == status
+    assert leads(response) == FRONT_PAGE
+
+
+@pytest.fixture
+def stranger() -> Client:
+    """Whose forms have no CSRF token."""
+    return Client(HTTP_HOST=HOST, enforce_csrf_checks=True)
+
+
+def test_form_that_was_not_taken_leads_back_to_its_page(stranger: Client) -> None:
+    before = f"http://{HOST}/maker/users/user/?q=a&p=2"
+    expected = {"Reload the page before": "/maker/users/user/?q=a&amp;p=2", **FRONT_PAGE}
+
+    refused = stranger.post(SIGN_OUT, HTTP_REFERER=before)
+    assert refused.status_code == 403
+    assert "Nothing was done" in refused.content.decode()
+    assert leads(refused) == expected
+    too_much = Client(HTTP_HOST=HOST).post(SIGN_OUT, {"a": "x" * 5_000_000}, HTTP_REFERER=before)
+    assert too_much.status_code == 413
+    assert leads(too_much) == expected
+
+
+@pytest.mark.parametrize("error", [OperationalError("locked"), ValueError()])
+def test_form_that_met_a_fault_is_not_sent_anew(settings: Any, error: Exception) -> None:
+    browser = Client(HTTP_HOST=HOST, raise_request_exception=False)
+    browser.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
+    with connection.execute_wrapper(failing(error)):
+        response = browser.post(SIGN_OUT, HTTP_REFERER=f"http://{HOST}/")
+
+    assert response.status_code in {500, 503}
+    assert leads(response) == {"Reload the page before": "/", **FRONT_PAGE}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "https://evil.example/form",
+        f"http://{HOST}.evil.example/form",
+        f"http://{HOST}@evil.example/form",
+        f"http://{HOST}//evil.example/form",
+        f"http://{HOST}/\\evil.example/form",
+        f"http://{HOST}",
+        "http://[",
+    ],
+)
+def test_form_of_a_stranger_is_not_led_back_to(stranger: Client, before: str) -> None:
+    assert leads(stranger.post(SIGN_OUT, HTTP_REFERER=before)) == FRONT_PAGE
 
 
 # --- outside the Maker ------------------------------------------------------------------------------
