@@ -36,6 +36,32 @@ def test_sign_in_by_password(browser: Client, boss: User) -> None:
     assert "Maker" in page
 
 
+def test_failed_sign_in_tells_nobody_who_is_there(
+    browser: Client, boss: User, make_user: UserMaker
+) -> None:
+    make_user("agent@maker.example", password=PASSWORD)
+    make_user("gone@maker.example", password=PASSWORD, is_staff=True, is_active=False)
+    said = {
+        (str(error), "alert" in response.content.decode())
+        for username, password in (
+            (boss.username, "wrong"),
+            ("nobody@maker.example", PASSWORD),
+            ("agent@maker.example", PASSWORD),
+            ("gone@maker.example", PASSWORD),
+        )
+        for response in [sign_in(browser, username, password)]
+        for error in response.context["form"].non_field_errors()
+    }
+
+    assert said == {
+        (
+            "This username with this password doesn't open the Maker. Check both: in the password, "
+            "capital and small letters count.",
+            True,
+        )
+    }
+
+
 @pytest.mark.row(37)
 def test_sign_in_by_password_is_recorded(browser: Client, boss: User) -> None:
     sign_in(browser, boss.username, PASSWORD)
