@@ -7,14 +7,18 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import OperationalError
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from maker import views
 from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from sso_connectors.vault import Token, TokenState
+from tests.agent import CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
+from tests.idp import IdP, form_value
 from users.models import User
 
 from .pictures import WIDTHS, look
@@ -196,3 +200,77 @@ def test_failures(page: Page, site: str, connector: Connector, cause: str) -> No
 def test_nothing_there(page: Page, site: str) -> None:
     page.goto(f"{site}/nowhere")
     look(page, "not-found")
+
+
+# --- when something goes wrong ----------------------------------------------------------------------
+
+
+def test_request_that_cannot_be_read(page: Page, site: str) -> None:
+    page.goto(f"{site}/sign-in?{'a=&' * 1001}")
+    expect(page.get_by_role("heading", name="The request can't be read")).to_be_visible()
+    look(page, "bad-request")
+    page.get_by_role("link", name="To the front page").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "heading"),
+    [
+        ("fault", ValueError(), "Something broke on our side"),
+        ("database-away", OperationalError(), "We can't answer just now"),
+    ],
+)
+def test_fault_of_ours(
+    page: Page,
+    site: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    error: Exception,
+    heading: str,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(views, "_offer", fail)
+        page.goto(f"{site}/sign-in?next=/maker/")
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        look(page, name)
+    page.get_by_role("link", name="Try again").click()
+    expect(page).to_have_url(f"{site}/sign-in?next=/maker/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_form_that_is_not_taken(page: Page, site: str) -> None:
+    form = f"{site}/maker/login/?next=/maker/"
+    send = page.get_by_role("button", name="Sign in")
+    page.goto(form)
+    page.get_by_label("Username").fill("root@maker.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.context.clear_cookies()
+    send.click()
+    expect(page.get_by_role("heading", name="Nothing was done")).to_be_visible()
+    look(page, "form-not-trusted")
+
+    page.get_by_role("link", name="Reload the page before").click()
+    expect(page).to_have_url(form)
+    page.get_by_label("Username").fill("root@maker.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("#login-form [name=next]").evaluate("field => field.value = 'x'.repeat(3000000)")
+    send.click()
+    expect(page.get_by_role("heading", name="That was too much")).to_be_visible()
+    look(page, "form-too-large")
+    page.get_by_role("link", name="Reload the page before").click()
+    expect(page).to_have_url(form)
+    expect(send).to_be_visible()
+
+
+def test_tile_of_several_connectors(
+    page: Page, site: str, idp: IdP, make_connector: ConnectorMaker
+) -> None:
+    make_connector("one", name="Acme")
+    make_connector("two", name="Hub & Spoke Versicherungsgesellschaft auf Gegenseitigkeit")
+    answer = idp.unsolicited(acs_url=f"{site}{CALLBACK}", audience=f"{site}/api/saml/metadata")
+    page.goto(Agent().post(form_value(answer))["Location"])
+    expect(page.get_by_role("link", name="Hub & Spoke")).to_be_visible()
+    look(page, "choose-connector")
