@@ -15,11 +15,13 @@ from users.models import User
 from ..attempts import Attempt, Outcome
 from ..diagnosis import PERSONAL, Advice, Diagnosis, diagnose
 from ..models import Connector
+from .add_from_attempt import add_address
 from .attempt_words import state_pill
 from .check_names import check_in_words
 from .link_from_attempt import (
     VIEW_PERSONAL,
     lacks_only_the_link,
+    link_address,
     may_link,
     named_user,
     obstacle,
@@ -45,10 +47,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class LinkOffer:
-    """*Link this user*: where, or why not."""
+    """*Link this user*: where, or why not and where to add them first, if whoever asks may."""
 
     address: str
     why_not: str
+    add_address: str
 
 
 class AttemptPage:
@@ -181,9 +184,12 @@ class AttemptPage:
     def link(self) -> LinkOffer | None:
         if not may_link(self._request) or not lacks_only_the_link(self.record):
             return None
-        why_not = obstacle(named_user(self.record), self.connector)
-        address = reverse("admin:sso_connectors_attempt_link", args=[self.record.pk])
-        return LinkOffer(address, str(why_not))
+        user = named_user(self.record)
+        return LinkOffer(
+            address=link_address(self.record),
+            why_not=str(obstacle(user, self.connector)),
+            add_address="" if user else add_address(self.record, self._request),
+        )
 
     @property
     def took(self) -> str:

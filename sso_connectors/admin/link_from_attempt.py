@@ -26,10 +26,7 @@ VIEW_PERSONAL: Final = "sso_connectors.view_personal"
 # Stored with the link's history, so never translated; the attempt's code follows.
 FROM_ATTEMPT: Final = "from attempt "
 
-NO_SUCH_USER: Final = gettext_lazy(
-    "No user here has this username. Add the user first, or let the identity provider send the address "
-    "that the person has here."
-)
+NO_SUCH_USER: Final = gettext_lazy("No user here has this username. Add the user first.")
 INACTIVE: Final = gettext_lazy("The user is inactive. Make them active on their card first.")
 STAFF: Final = gettext_lazy(
     "The user is staff. Whoever runs the identity provider would name their way into the Maker, so a "
@@ -95,6 +92,10 @@ class LinksFromAttempt(admin.ModelAdmin[Attempt]):
             )
         address = reverse("admin:sso_connectors_attempt_change", args=[attempt.pk])
         return HttpResponseRedirect(address)
+
+
+def link_address(attempt: Attempt) -> str:
+    return reverse("admin:sso_connectors_attempt_link", args=[attempt.pk])
 
 
 def may_link(request: HttpRequest) -> bool:

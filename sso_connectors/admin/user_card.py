@@ -17,6 +17,7 @@ from users.models import User
 
 from ..backends import BACKEND
 from ..models import ConnectorType, Link
+from .add_from_attempt import AddsFromAttempt
 from .cells import state_pills, token_pill
 from .deletion import CountedDeletion
 from .filters import LinkFilter
@@ -90,7 +91,13 @@ class CardForm(OffersPermissions, UserCardForm):
 
 @admin.register(User)
 class UserCard(
-    CountedDeletion, KeepsHistory, ForgetsSubject, LinksSelected, NamesPermissions, UserAdmin
+    AddsFromAttempt,
+    CountedDeletion,
+    KeepsHistory,
+    ForgetsSubject,
+    LinksSelected,
+    NamesPermissions,
+    UserAdmin,
 ):
     form = CardForm
     inlines = (LinkInline,)

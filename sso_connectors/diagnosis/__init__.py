@@ -37,6 +37,8 @@ PERSONAL: Final = frozenset(
 )
 # What their sentences name beside that.
 _NOT_PERSONAL: Final = frozenset({"attribute", "sent", "subjects", "names"})
+# How a sentence goes on where “…” would be no word of it.
+_UNSEEN: Final = {"username": admission.UNNAMED}
 # Where a failed check says more than the cause.
 _SAID_BY_CHECKS: Final = frozenset({"response_refused", "identity_provider_error", "not_admitted"})
 
@@ -116,7 +118,8 @@ def _advice(attempt: Attempt, service: Service | None, personal: bool) -> Iterat
         values = {"name": name, "expected": expected, "received": received}
         if name in PERSONAL and not personal:
             values |= dict.fromkeys(("expected", "received"), HIDDEN)
-            finding = finding.naming(**dict.fromkeys(finding.values.keys() - _NOT_PERSONAL, HIDDEN))
+            hidden = finding.values.keys() - _NOT_PERSONAL
+            finding = finding.naming(**{each: str(_UNSEEN.get(each, HIDDEN)) for each in hidden})
         yield Advice(
             name,
             finding.sentence(service, **values),

@@ -7,18 +7,20 @@ from django.utils.translation import gettext_lazy as _
 
 from .sentences import Finding, Topic, Turn
 
+# Who “%(username)s” is, at the beginning of a sentence, to those who may not see people.
+UNNAMED: Final = _("The person named")
 UNLINKED: Final = Finding(
     Turn.ADMINISTRATOR,
     _("%(username)s is no user here, or not linked to this connector."),
     _(
-        "If it is the right person, link the user: by “Link this user…” on this attempt, where that is offered, on "
-        "the connector's tab “Users”, or on the user card. If the person has another address here, the customer's "
+        "If it is the right person, the button on this attempt adds or links them; where there is none, link them "
+        "on the connector's tab “Users”. If the person has another address here, the customer's "
         "IT person lets the identity provider send that."
     ),
     Topic.USERNAME,
     _(
-        "If it is the right person, link the user: by “Link this user…” on this attempt, where that is offered, on "
-        "the connector's tab “Users”, or on the user card. If the person has another address here, let “%(field)s” "
+        "If it is the right person, the button on this attempt adds or links them; where there is none, link them "
+        "on the connector's tab “Users”. If the person has another address here, let “%(field)s” "
         "in %(idp)s be that address."
     ),
 )
@@ -29,7 +31,7 @@ INACTIVE: Final = Finding(
 )
 DISABLED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The connector is disabled, so %(username)s doesn't get in."),
+    _("%(username)s doesn't get in, since the connector is disabled."),
     _(
         "If agents shall sign in through it, enable the connector again; the person then starts again."
     ),
@@ -74,7 +76,9 @@ SUBJECT_OF_ANOTHER: Final = Finding(
 UNLINKED_MEANWHILE: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The user was unlinked from the connector while signing in."),
-    _("If that was a mistake, link the user again on the user card; the person then starts again."),
+    _(
+        "If that was a mistake, link the user again on the connector's tab “Users”; the person then starts again."
+    ),
 )
 
 # By how `links.obstacle` says it.

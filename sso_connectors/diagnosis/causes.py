@@ -169,7 +169,7 @@ NOT_ADMITTED: Final = Finding(
     Turn.ADMINISTRATOR,
     _("No active user linked to this connector has the name that the identity provider gave."),
     _(
-        "Look under the checks which name that is, and link the user on the user card if it is right."
+        "Look under the checks which name that is. If it is right, link the user on the connector's tab “Users”."
     ),
 )
 UNKNOWN_CAUSE: Final = Finding(

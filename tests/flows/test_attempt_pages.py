@@ -86,6 +86,37 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     assert failed.sign_in(idp, name_id="bob@acme.example").status_code == 302
 
 
+def test_person_who_is_no_user_is_added_linked_and_signs_in(
+    administrator: Page, site: str, idp: IdP, connector: Connector, look: str
+) -> None:
+    """Three clicks from the attempt, each page leading to the next."""
+    agent = Agent()
+    agent.sign_in(idp, name_id="Carol@acme.example")
+    attempt = Attempt.objects.get()
+    page, hands = administrator, Hands(administrator)
+    page.goto(f"{site}{LIST}{attempt.pk}/change/")
+    expect(page.locator(".verdict")).to_contain_text("No user here has this username.")
+    look_at(page, f"attempt-add-{look}")
+    hands.follow("Add this user…")
+    expect(page.get_by_label("Username")).to_have_value("carol@acme.example")
+    assert "carol" not in page.url.lower(), "or it would stand in every log on the way"
+    look_at(page, f"attempt-add-form-{look}")
+    hands.press("Save")
+    expect(page.locator(".messagelist")).to_contain_text("Added: carol@acme.example.")
+    look_at(page, f"attempt-add-link-{look}")
+    hands.press("Link this user")
+    expect(page.locator(".messagelist")).to_contain_text("Linked: carol@acme.example, to Acme.")
+    assert hands.done == 3
+    agent.sign_in(idp, name_id="Carol@acme.example")
+    assert agent.username == "carol@acme.example"
+
+
+def look_at(page: Page, name: str) -> None:
+    picture(page, name)
+    expect_no_sideways_scroll(page)
+    expect_accessible(page)
+
+
 def test_page_by_clicking(administrator: Page, site: str, idp: IdP, alice: User) -> None:
     page = administrator
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -206,5 +237,6 @@ def test_without_the_permission_for_people(
 
     expect(page.get_by_text("Who was named is hidden")).to_be_visible()
     expect(page.locator("body")).not_to_contain_text("nobody@acme.example")
+    expect(page.locator(".sentence")).to_contain_text("The person named is no user here, or")
     picture(page, "attempt-hidden")
     expect_accessible_in_each_theme(page)

@@ -199,16 +199,41 @@ def test_passed_test_of_nobody() -> None:
 
 
 @pytest.mark.parametrize("connector", [None, saml(**ENTRA)], ids=["unknown", "Entra"])
-def test_who_is_not_linked_can_be_linked_in_three_places(connector: Connector | None) -> None:
+def test_who_is_not_linked_is_linked_by_the_quickest_way(connector: Connector | None) -> None:
+    """By a button beside the sentence, or else where the sentence says."""
     unlinked = ("linked user", "", "bob@x.example: no such user, or not linked to this connector")
     sentence = only(diagnose(failed("not_admitted", unlinked, connector=connector)))
-    button = (ROOT / "templates/admin/sso_connectors/attempt/verdict.html").read_text()
-    tabs = (ROOT / "templates/admin/sso_connectors/connector/tabs.html").read_text()
-    assert "“Link this user…” on this attempt, where that is offered" in sentence
+    templates = ROOT / "templates/admin/sso_connectors"
+    button = (templates / "attempt/verdict.html").read_text()
+    assert "the button on this attempt adds or links them" in sentence
+    assert '{% translate "Add this user…" %}' in button
     assert '{% translate "Link this user…" %}' in button
-    assert "the connector's tab “Users”" in sentence
-    assert '{% translate "Users" %}' in tabs
-    assert "on the user card" in sentence
+    meanwhile = diagnose(failed("not_admitted", detail="The user was unlinked meanwhile."))
+    of_an_older_version = diagnose(failed("not_admitted"))
+    for text in (sentence, meanwhile.summary, of_an_older_version.summary):
+        assert "on the connector's tab “Users”" in text
+    assert '{% translate "Users" %}' in (templates / "connector/tabs.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "said"),
+    [
+        (
+            "no such user, or not linked to this connector",
+            "is no user here, or not linked to this connector.",
+        ),
+        ("the user is inactive", "is not active here."),
+        ("the connector is disabled", "doesn't get in, since the connector is disabled."),
+        (
+            "the user is staff, and the connector may not sign staff in",
+            "is staff, and this connector may not sign staff in.",
+        ),
+    ],
+)
+def test_sentence_makes_sense_without_the_name(obstacle: str, said: str) -> None:
+    attempt = failed("not_admitted", ("linked user", "", f"bob@x.example: {obstacle}"))
+    assert diagnose(attempt).summary.startswith(f"The person named {said}")
+    assert diagnose(attempt, personal=True).summary.startswith(f"bob@x.example {said}")
 
 
 @pytest.mark.parametrize(
@@ -806,7 +831,8 @@ def test_user_who_may_not(
 
 def test_disabled_at_the_last_moment(connector: Connector, alice: User) -> None:
     Connector.objects.update(enabled=False)
-    assert "The connector is disabled, so alice@" in only(refused_to(connector, alice.username))
+    sentence = only(refused_to(connector, alice.username))
+    assert "alice@acme.example doesn't get in, since the connector is disabled." in sentence
 
 
 def test_no_address(connector: Connector) -> None:
