@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -51,6 +52,17 @@ class MakerSite(admin.AdminSite):
     @property
     def site_title(self) -> str:  # type: ignore[override]
         return f"Maker · {settings.PRODUCT_NAME}"
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Apps of one name are one: Django's groups stand with our users."""
+        wanted = app_label and apps.get_app_config(app_label).verbose_name
+        found: dict[str, Any] = {}
+        for app in super().get_app_list(request):
+            if app["name"] in found:
+                found[app["name"]]["models"] += app["models"]
+            elif wanted in (None, app["name"]):
+                found[app["name"]] = app
+        return list(found.values())
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -10,9 +10,10 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group, Permission
-from django.db.models import ManyToManyField, Q
+from django.core.paginator import Paginator
+from django.db.models import Field, ManyToManyField, Q
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
+from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from users.models import User
 
 from ..roles import ROLES
+from .stream import logged
 
 # What Django lets anybody be given on each model, by how its code name begins.
 _VERBS: Final = {
@@ -47,11 +49,6 @@ def permission_name(permission: Permission) -> str:
     if verb in _VERBS and model == permission.content_type.model:
         return f"{capfirst(permission.content_type.name)} | {_VERBS[verb]}"
     return gettext(permission.name)  # ours, which say themselves what they are about
-
-
-class GroupsField(forms.ModelMultipleChoiceField[Group]):
-    def label_from_instance(self, group: Group) -> str:
-        return role_name(group)
 
 
 class PermissionsField(forms.ModelMultipleChoiceField[Permission]):
@@ -86,13 +83,19 @@ def _in_roles() -> Q:
 class NamesPermissions(admin.ModelAdmin[Any]):
     """A page with groups or permissions on it."""
 
-    def formfield_for_manytomany(
-        self, db_field: ManyToManyField[Any, Any], request: Any = None, **kwargs: Any
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        fields = {Group: GroupsField, Permission: PermissionsField}
-        if db_field.related_model in fields:
-            kwargs["form_class"] = fields[db_field.related_model]
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+        """Boxes to tick: few are offered, and an option of a select would cut a long name."""
+        fields: dict[Any, type[forms.Field]] = {
+            Group: forms.ModelMultipleChoiceField,
+            Permission: PermissionsField,
+        }
+        if isinstance(db_field, ManyToManyField) and db_field.related_model in fields:
+            form_class = fields[db_field.related_model]
+            boxes = forms.CheckboxSelectMultiple(attrs={"class": "boxes"})
+            return db_field.formfield(form_class=form_class, widget=boxes, **kwargs)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -106,7 +109,7 @@ class NamesPermissions(admin.ModelAdmin[Any]):
 
     @admin.display(description=_("groups"))
     def roles(self, user: User) -> str:
-        return _lines(role_name(group) for group in user.groups.all())
+        return _lines(str(group) for group in user.groups.all())
 
     @admin.display(description=_("permissions"))
     def permissions_held(self, item: User | Group) -> str:
@@ -118,21 +121,17 @@ def _lines(names: Iterable[str]) -> str:
     return "\n".join(names) or "–"
 
 
-def _as_read(group: Group) -> Group:
-    """A copy, for where Django names it: titles, the way back, messages, what a checkbox is for."""
-    return Group(pk=group.pk, name=role_name(group))
-
-
 class RoleForm(OffersPermissions):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stored = self.instance.name
-        if "name" in self.fields and role_name(self.instance) != stored:
+        if "name" in self.fields and str(self.instance) != self.instance.name:
             self.fields["name"].help_text = _(
                 "The name in English, as it is stored. Who reads another language sees it in theirs."
             )
 
 
+# Titles, messages, histories and choices all ask a group for its name in this way.
+Group.add_to_class("__str__", role_name)
 admin.site.unregister(Group)  # django.contrib.auth's
 
 
@@ -143,25 +142,22 @@ class RoleAdmin(NamesPermissions, DjangoGroupAdmin):
     list_display = ("role",)
     readonly_fields = ("role", "permissions_held")
     search_fields = ()  # by what is stored, which isn't what the list shows
+    actions = None  # each is deleted by itself, on a page that says what that means
+    object_history_template = "admin/history.html"
 
     @admin.display(description=_("group"), ordering="name")
     def role(self, group: Group) -> str:
-        return role_name(group)
+        return str(group)
 
-    def action_checkbox(self, group: Group) -> SafeString:
-        return super().action_checkbox(_as_read(group))
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if group := context["original"]:
-            context |= {"original": _as_read(group), "subtitle": role_name(group)}
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-        return super().render_delete_form(
-            request, context | {"object": _as_read(context["object"])}
-        )
-
-    def response_change(self, request: HttpRequest, obj: Group) -> HttpResponse:
-        return super().response_change(request, _as_read(obj))
+        """On the page of the other histories, of what Django's log tells."""
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and (context := response.context_data):
+            oldest_first = context["action_list"]
+            rows = oldest_first.paginator.object_list.reverse()
+            page = Paginator(rows, oldest_first.paginator.per_page).page(oldest_first.number)
+            context |= {"title": gettext("History"), "subtitle": str(context["object"])}
+            context |= {"page": page, "entries": [logged(row) for row in page]}
+        return response

@@ -227,4 +227,8 @@ def _names(model: Any, keys: set[int]) -> dict[int, str]:
 
 def _logged(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
     rows = LogEntry.objects.filter(pk__in=keys).select_related("user")
-    return {row.pk: Entry(row.action_time, str(row.user), row.get_change_message()) for row in rows}
+    return {row.pk: logged(row) for row in rows}
+
+
+def logged(row: LogEntry) -> Entry:
+    return Entry(row.action_time, str(row.user), row.get_change_message())

@@ -260,10 +260,14 @@ def test_roles(administrator: Page, keep: Keep, site: str) -> None:
     page.goto(f"{site}/maker/auth/group/")
     expect(page.get_by_role("link", name="Gestionnaire de connecteurs")).to_be_visible()
     keep("roles")
-    page.goto(f"{site}/maker/auth/group/{Group.objects.get(name='Connector manager').pk}/change/")
-    held = page.locator("#id_permissions_to option")
-    expect(held.first).to_have_text("Tentative de connexion | Peut voir")
+    role = f"{site}/maker/auth/group/{Group.objects.get(name='Connector manager').pk}"
+    page.goto(f"{role}/change/")
+    expect(page.get_by_label("Tentative de connexion | Peut voir")).to_be_checked()
     keep("role")
+    page.goto(f"{role}/history/")
+    keep("role-history")
+    page.goto(f"{role}/delete/")
+    keep("role-delete")
 
 
 def test_attempts(administrator: Page, keep: Keep, site: str, idp: IdP, alice: User) -> None:

@@ -47,8 +47,8 @@ def page(client: Client, address: str, language: str = "fr") -> str:
 
 def choices(html: str, field: str) -> list[str]:
     """What is offered in a field of many, as it reads."""
-    (inside,) = re.findall(rf'<select name="{field}"[^>]*>(.*?)</select>', html, re.DOTALL)
-    return re.findall(r"<option[^>]*>([^<]*)</option>", inside)
+    found = re.findall(rf'<input type="checkbox" name="{field}"[^>]*>([^<]*)</label>', html)
+    return [name.strip() for name in found]
 
 
 def test_every_role_has_its_name() -> None:
@@ -140,16 +140,34 @@ def test_pages_of_groups_are_french(maker: Client) -> None:
     deletion = page(maker, f"{GROUPS}{group.pk}/delete/")
     assert "«\u00a0Gestionnaire de connecteurs\u00a0»" in deletion
     assert "Connector manager" not in deletion
+    history = page(maker, f"{GROUPS}{group.pk}/history/")
+    assert "<h1>Gestionnaire de connecteurs</h1>" in history
+    assert "Connector manager" not in history
+
+
+def test_messages_about_groups_are_french(maker: Client) -> None:
+    group = named("Connector manager")
     held = [each.pk for each in group.permissions.all()]
-    saved = maker.post(
-        address_of(group),
-        {"name": group.name, "permissions": held},
-        follow=True,
-        HTTP_ACCEPT_LANGUAGE="fr",
-    )
-    assert "Connector manager" not in saved.content.decode()
-    group.refresh_from_db()
-    assert group.name == "Connector manager"
+    data = {"name": group.name, "permissions": held}
+    for address in (address_of(group), f"{GROUPS}{group.pk}/delete/", f"{GROUPS}add/"):
+        done = maker.post(address, {**data, "post": "yes"}, HTTP_ACCEPT_LANGUAGE="fr", follow=True)
+        (message,) = done.context["messages"]
+        assert "Gestionnaire de connecteurs" in str(message)
+        assert "Connector manager" not in done.content.decode()
+    assert named("Connector manager").pk != group.pk, "stored under the same name, anew"
+
+
+def test_history_of_a_group(maker: Client) -> None:
+    """The newest first, and who it was."""
+    added = {"name": "Night shift", "permissions": []}
+    maker.post(f"{GROUPS}add/", added)
+    group = named("Night shift")
+    maker.post(address_of(group), {**added, "permissions": [permission("users.view_user").pk]})
+    html = page(maker, f"{GROUPS}{group.pk}/history/")
+    assert re.findall(r"<h2>(.*?)</h2>", html) == ["Modification de Permissions.", "Ajout."]
+    assert html.count("· root@maker.example") == 2
+    assert 'start="2"' in html
+    assert maker.get(f"{GROUPS}9999/history/")["Location"] == "/maker/"
 
 
 def test_who_may_only_look_reads_french_too(make_staff: StaffMaker, make_user: UserMaker) -> None:
@@ -179,3 +197,34 @@ def test_manager_sees_on_a_card_what_a_superuser_gave(
     assert 'name="groups"' not in html
     assert manager.post(url_of(bob), card(bob, full_name="Bob")).status_code == 302
     assert User.objects.get(pk=bob.pk).groups.get() == named("Support")
+
+
+def test_who_may_only_look_sees_that_there_is_none(
+    make_staff: StaffMaker, make_user: UserMaker
+) -> None:
+    reader = make_staff("auth.view_group", "users.view_user")
+    empty = Group.objects.create(name="Empty")
+    for address, fields in (
+        (address_of(empty), ["permissions_held"]),
+        (url_of(make_user("bob@acme.example")), ["roles", "permissions_held"]),
+    ):
+        html = page(reader, address)
+        for field in fields:
+            assert re.search(rf'field-{field}">.*?<div class="readonly">–</div>', html, re.DOTALL)
+
+
+def test_groups_stand_with_the_users(maker: Client, make_staff: StaffMaker) -> None:
+    for app in ("auth", "users"):
+        front = maker.get(f"/maker/{app}/")
+        (people,) = front.context["app_list"]
+        assert people["name"] == "People"
+        assert {model["object_name"] for model in people["models"]} == {"Group", "User"}
+    assert len(maker.get("/maker/").context["app_list"]) == 2
+    for address in (
+        GROUPS,
+        address_of(named("Support")),
+        f"{GROUPS}{named('Support').pk}/history/",
+    ):
+        assert '<a href="/maker/auth/">Personnes</a>' in page(maker, address)
+    (own,) = make_staff("auth.view_group").get("/maker/auth/").context["app_list"]
+    assert [model["object_name"] for model in own["models"]] == ["Group"]

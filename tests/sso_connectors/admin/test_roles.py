@@ -301,7 +301,6 @@ VIEWS: Final[dict[str, View]] = {
 
 # The lists' actions, by model.
 ACTIONS: Final[dict[tuple[str, str], frozenset[str]]] = {
-    ("auth.group", "delete_selected"): SUPERUSER,
     ("sso_connectors.connector", "copy_login_addresses"): READERS,
     ("sso_connectors.connector", "delete_selected"): ADMINISTRATORS,
     ("users.user", "delete_selected"): ADMINISTRATORS,
@@ -472,7 +471,7 @@ def test_who_may_take_an_action(
 ) -> None:
     label, name = action
     model = apps.get_model(label)
-    row = {Connector: scene.connector, User: scene.alice, Group: scene.group}[model]
+    row = {Connector: scene.connector, User: scene.alice}[model]
     address = f"/maker/{label.replace('.', '/')}/"
     data = {"action": name, "_selected_action": row.pk, "post": "yes"}
 
