@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import OperationalError
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from maker import views
 from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
@@ -337,3 +340,29 @@ def test_outside(administrator: Page, keep: Keep, site: str, connector: Connecto
     keep("failure")
     page.goto(f"{site}/maker/nowhere/")
     keep("not-found")
+
+
+def test_when_something_goes_wrong(
+    page: Page, keep: Keep, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.goto(f"{site}/sign-in?{'a=&' * 1001}")
+    keep("bad-request")
+    for name, error in (("fault", ValueError()), ("database-away", OperationalError())):
+        with monkeypatch.context() as broken:
+            broken.setattr(views, "_offer", Mock(side_effect=error))
+            page.goto(f"{site}/sign-in")
+        expect(page.get_by_role("link", name="Réessayer")).to_be_visible()
+        keep(name)
+    again = page.get_by_role("link", name="Recharger la page précédente")
+    for name, change in (
+        ("wrong-password", "() => {}"),
+        ("form-too-large", "field => field.value = 'x'.repeat(3000000)"),
+        ("form-not-trusted", "field => field.form.csrfmiddlewaretoken.value = 'x'"),
+    ):
+        page.goto(f"{site}/maker/login/")
+        page.get_by_label("Nom d’utilisateur").fill("root@maker.example")
+        page.get_by_label("Mot de passe").fill("wrong")
+        page.locator("#login-form [name=next]").evaluate(change)
+        page.get_by_role("button", name="Se connecter").click()
+        expect(again if name.startswith("form") else page.get_by_role("alert")).to_be_visible()
+        keep(name)
