@@ -28,6 +28,7 @@ from .link_import import ImportsLinks
 from .linked_users import LinkedUsers
 from .oauth2_fields import about_secret, options_by_field, stored_options, where_to_register
 from .paste import ReadsPaste
+from .saving import SavesInTurn
 from .status import status_of
 from .subjects import ForgetsSubjects
 from .switching import CHANGE_TRUST, Switches
@@ -47,6 +48,7 @@ class ConnectorAdmin(
     ShowsCertificates,
     LinkedUsers,
     ImportsLinks,
+    SavesInTurn,
     ConnectorList,
     admin.ModelAdmin[Connector],
 ):

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -24,7 +26,18 @@ from .filters import LinkFilter
 from .history import KeepsHistory
 from .link_selected import LinksSelected
 from .permissions import NamesPermissions, OffersPermissions
+from .saving import SavesInTurn
 from .subjects import ForgetsSubject, forgettable, may_forget
+
+
+class LinkForm(forms.ModelForm[Link]):
+    def validate_unique(self) -> None:
+        """Also by constraints, of which Django judges none that the card's own user is in."""
+        super().validate_unique()
+        try:
+            self.instance.validate_constraints()
+        except ValidationError as error:
+            self.add_error(None, error)
 
 
 class LinkInline(admin.TabularInline[Link, User]):
@@ -32,6 +45,7 @@ class LinkInline(admin.TabularInline[Link, User]):
 
     model = Link
     extra = 0
+    form = LinkForm
     verbose_name = _("SSO connector")
     verbose_name_plural = _("SSO connectors")
     autocomplete_fields = ("connector",)
@@ -97,6 +111,7 @@ class UserCard(
     ForgetsSubject,
     LinksSelected,
     NamesPermissions,
+    SavesInTurn,
     UserAdmin,
 ):
     form = CardForm

@@ -55,6 +55,16 @@ def test_administrator_links_on_the_card(
     assert Link.objects.get().user == bob
 
 
+def test_a_link_that_is_there_by_now_is_an_error_of_the_form(
+    maker: Client, connector: Connector, alice: User
+) -> None:
+    """The page was opened before somebody else linked them."""
+    response = maker.post(url_of(alice), card(alice, connector))
+
+    assert "The user is linked to this connector already." in response.content.decode()
+    assert Link.objects.count() == 1
+
+
 def test_card_has_a_tab_and_never_lists_all_connectors(
     maker: Client, make_connector: ConnectorMaker, make_user: UserMaker
 ) -> None:
