@@ -18,6 +18,7 @@ from ..models import Connector
 from .add_from_attempt import add_address
 from .attempt_words import state_pill
 from .check_names import check_in_words
+from .check_texts import detail_in_words, text_in_words
 from .link_from_attempt import (
     VIEW_PERSONAL,
     lacks_only_the_link,
@@ -120,8 +121,8 @@ class AttemptPage:
         hidden = check["name"] in PERSONAL and not self.sees_people
         return CheckRow(
             name=check_in_words(check["name"]),
-            expected="" if hidden else check["expected"],
-            received="" if hidden else check["received"],
+            expected="" if hidden else text_in_words(check["expected"]),
+            received="" if hidden else text_in_words(check["received"]),
             passed=check["passed"],
             is_verified=check["verified"],
             is_hidden=hidden,
@@ -143,7 +144,8 @@ class AttemptPage:
 
     @property
     def detail(self) -> str:
-        return self.record.detail if self.sees_people else ""
+        record = self.record
+        return detail_in_words(record.detail, record.checks) if self.sees_people else ""
 
     @property
     def hides_something(self) -> bool:

@@ -50,11 +50,10 @@ ENGLISH: Final = re.compile(
 )
 # Names, and what is quoted: the words on other people's screens.
 QUOTED: Final = re.compile(
-    r"« [^»]* »|\S+@\S+|\S*/\S+|user principal name|Single Sign-On|\(Status\)|link;|unlink;|BEGIN CERTIFICATE"
+    r"« [^»]* »|\S+@\S+|\S*/\S+|urn:\S+|user principal name|Single Sign-On|\(Status\)|link;|unlink;|BEGIN CERTIFICATE"
 )
 # What the page says: its texts, and what is kept for a screen reader, a hint or a script. Not the way
-# through a vendor's screens to where our redirect URI belongs, and not what is stored in English: values
-# of checks.
+# through a vendor's screens to where our redirect URI belongs.
 TEXTS: Final = """() => {
   const found = [document.title];
   const isOurs = (element) =>
