@@ -100,14 +100,21 @@ def normalise_certificates(pasted: str) -> str:
 
 def _error(sentence: str, **params: object) -> ValidationError:
     wanted = _(
-        "Wanted is the identity provider's own signing certificate, from "
+        "What belongs here is the identity provider's own signing certificate, from "
         "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
     )
     return ValidationError(f"{sentence} {wanted}", code="certificate", params=params)
 
 
+def about_private_key() -> str:
+    return _(
+        "There was a private key in this, and it was not kept. Whoever sent it to you should replace "
+        "it if others could have seen it, in an e-mail for instance."
+    )
+
+
 def _private_key() -> ValidationError:
-    error = _error(_("This holds a private key. It was not kept; consider it exposed."))
+    error = _error(about_private_key())
     error.code = PRIVATE_KEY
     return error
 

@@ -55,25 +55,25 @@ def _wrong_endpoint(endpoint: str) -> str:
     """The first thing that is wrong; the next ones would only say it again."""
     if is_ours(endpoint):
         return _(
-            "This is an address of ours, which goes into the identity provider. Here goes its own "
-            "single sign-on address."
+            "This is our own address, to be entered at the identity provider. What belongs here is "
+            "its single sign-on address."
         )
     idp = idp_words.of_start(endpoint)
     if idp:
         return _(
-            "This starts a sign-in from the dashboard of %(idp)s, and knows nothing of our request. "
-            "Copy “%(word)s” there."
+            "This link starts a sign-in from the dashboard of %(idp)s, without our request. Copy "
+            "“%(word)s” from there instead."
         ) % {"idp": idp.label, "word": idp.words.endpoint}
     idp = idp_words.of_issuer(endpoint)
     if idp:
         return _(
-            "This is the issuer of %(idp)s, which goes into Issuer URL. Here goes “%(word)s”, like "
-            "%(example)s."
+            "This is the issuer of %(idp)s, which belongs in Issuer URL. What belongs here is "
+            "“%(word)s”, like %(example)s."
         ) % {"idp": idp.label, "word": idp.words.endpoint, "example": idp.example_endpoint}
     if idp_words.is_metadata_address(endpoint):
         return _(
-            "This is where the identity provider publishes its metadata. Paste it into the box that "
-            "takes anything: the endpoint is read from what is there."
+            "This is the address of the identity provider's metadata. Paste it into the box “Paste "
+            "anything”: the endpoint is read from there."
         )
     try:
         addresses.validate_endpoint(endpoint)
@@ -94,7 +94,8 @@ def _wrong_host(endpoint: str) -> str:
     tenant = parts.path.lstrip("/").partition("/")[0]
     if idp and idp.key == "entra" and tenant.lower() in ANY_TENANT:
         return _(
-            "“%(word)s” stands for everybody's tenant. Copy the Login URL of your own application."
+            "“%(word)s” stands for any company's tenant. Copy the Login URL of this company's own "
+            "application."
         ) % {"word": tenant}
     return ""
 
@@ -112,24 +113,24 @@ def _about_issuer(issuer: str) -> Iterator[Mistake]:
 def _wrong_issuer(issuer: str) -> str:
     if is_ours(issuer):
         return _(
-            "This is an address of ours, which goes into the identity provider. Here goes what the "
-            "identity provider calls itself."
+            "This is our own address, to be entered at the identity provider. What belongs here is "
+            "its entity ID, what it calls itself."
         )
     idp = idp_words.of_endpoint(issuer)
     if idp and idp.issuer:
         return _(
-            "This is the sign-on address of %(idp)s, which goes into Endpoint. Here goes “%(word)s”, "
-            "like %(example)s."
+            "This is the sign-on address of %(idp)s, which belongs in Endpoint. What belongs here is "
+            "“%(word)s”, like %(example)s."
         ) % {"idp": idp.label, "word": idp.words.issuer_url, "example": idp.example_issuer}
     if any(mark in issuer for mark in "{}<>"):
         return _(
-            "There is a placeholder in this: what stands in brackets must be your own, as the "
-            "identity provider shows it."
+            "There is a placeholder in this: replace what stands in brackets by the company's own "
+            "value, as the identity provider shows it."
         )
     if "federationmetadata.xml" in issuer.lower():
         return _(
-            "This is where the identity provider publishes its metadata. Paste it into the box that "
-            "takes anything: the issuer is read from what is there."
+            "This is the address of the identity provider's metadata. Paste it into the box “Paste "
+            "anything”: the issuer is read from there."
         )
     idp = idp_words.of_issuer(issuer)
     if idp and idp.key == "entra" and issuer.rstrip("/") == issuer and issuer.count("/") == 3:
@@ -145,7 +146,8 @@ def _doubtful_issuer(issuer: str) -> str:
     if usual == issuer:
         return ""
     return _(
-        "The issuer of %(idp)s is usually written %(usual)s, and it is compared letter by letter."
+        "The issuer of %(idp)s is usually written %(usual)s. It is compared letter by letter, so look "
+        "at it there once more."
     ) % {"idp": idp.label, "usual": usual}
 
 
@@ -164,15 +166,18 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
             yield Mistake(
                 "endpoint",
                 _(
-                    "Issuer URL and endpoint are the same, which they are at few identity providers. "
-                    "Look for its single sign-on address."
+                    "Issuer URL and endpoint are the same, which is rare. Check that the endpoint is "
+                    "the identity provider's single sign-on address."
                 ),
                 is_error=False,
             )
     elif by_issuer and by_endpoint and by_issuer != by_endpoint:
         yield Mistake(
             "issuer_url",
-            _("The issuer is one of %(one)s, and the endpoint one of %(other)s.")
+            _(
+                "The issuer looks like %(one)s, and the endpoint like %(other)s: check that both are of "
+                "the same identity provider."
+            )
             % {"one": by_issuer.label, "other": by_endpoint.label},
             is_error=False,
         )
@@ -181,7 +186,10 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
         if names and names[0] != names[1]:
             yield Mistake(
                 "issuer_url",
-                _("The issuer names %(one)s, and the endpoint %(other)s: are both of one account?")
+                _(
+                    "The issuer names %(one)s, and the endpoint %(other)s: check that both are of the "
+                    "same account."
+                )
                 % {"one": names[0], "other": names[1]},
                 is_error=False,
             )
@@ -199,7 +207,7 @@ def _about_others(connector: Connector) -> Iterator[Mistake]:
         listed = ", ".join(f"“{name}”" for name in names[:_NAMED])
         yield Mistake(
             "issuer_url",
-            _("Also of this issuer: %(names)s. That may well be meant.")
+            _("Other connectors with this issuer: %(names)s. That is fine if you meant it.")
             % {"names": f"{listed}…" if len(names) > _NAMED else listed},
             is_error=False,
         )

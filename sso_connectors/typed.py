@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from .certificates import PRIVATE_KEY
+from .certificates import PRIVATE_KEY, about_private_key
 from .encryption import NoEncryptionKey, Secret
 
 _LONGEST: Final = 4096
@@ -19,9 +19,7 @@ def refuse_control_characters(text: str) -> None:
 
 def refuse_private_key(text: str) -> None:
     if "PRIVATE KEY" in text:
-        raise ValidationError(
-            _("This holds a private key. It was not kept; consider it exposed."), code=PRIVATE_KEY
-        )
+        raise ValidationError(about_private_key(), code=PRIVATE_KEY)
 
 
 @sensitive_variables()

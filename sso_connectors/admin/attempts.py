@@ -89,6 +89,7 @@ class AttemptAdmin(LinksFromAttempt, admin.ModelAdmin[Attempt]):
     list_filter = (StateFilter, ConnectorFilter, "purpose", "started_at")
     search_fields = ("code",)  # see get_search_results
     search_help_text = _("Search by the agent's code, connector or person")
+    search_hint = _("Code, connector or person")  # as much of it as the box has room for
     list_select_related = ("user", "connector")
     show_full_result_count = False
     list_per_page = 50

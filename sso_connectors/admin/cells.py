@@ -14,6 +14,7 @@ from ..expiry import unused_for
 from ..models import Certificate, Connector, State, Token
 from ..protocols.oauth2.tokens import needs_reconnect
 
+HIDDEN = SafeString(" hidden")
 _HEAD, _TAIL = 18, 8
 
 

@@ -77,6 +77,7 @@ class ConnectorList(admin.ModelAdmin[Connector]):
     )
     search_fields = ("name", "reference", "issuer_url", "endpoint", "contact")
     search_help_text = _("Search by name, reference, issuer URL, endpoint or contact")
+    search_hint = _("Name, reference, address…")  # as much of it as the box has room for
     list_per_page = 50
     show_full_result_count = False
     actions = ("copy_login_addresses",)

@@ -26,7 +26,14 @@ from .history import KeepsHistory
 from .idp_fields import idps_words
 from .link_import import ImportsLinks
 from .linked_users import LinkedUsers
-from .oauth2_fields import about_secret, options_by_field, stored_options, where_to_register
+from .oauth2_fields import (
+    about_secret,
+    heading_to_give,
+    heading_to_paste,
+    options_by_field,
+    stored_options,
+    where_to_register,
+)
 from .paste import ReadsPaste
 from .saving import SavesInTurn
 from .status import status_of
@@ -73,19 +80,21 @@ class ConnectorAdmin(
             },
         ),
         (
-            _("The external tool"),
+            _("The identity provider"),
             {"fields": ("authentication_method",), "classes": ("type-oauth2",)},
         ),
         (
             _("Give these to the identity provider"),
             {
-                "fields": ("identity", "reply_url", "metadata", "redirect_uri"),
-                "classes": ("step-2",),
+                "fields": ("identity", "reply_url", "metadata"),
+                "classes": ("type-saml2", "step-2"),
             },
         ),
+        # The headings of the next one and of step 3 for OAUTH 2 name who is chosen.
+        (None, {"fields": ("redirect_uri",), "classes": ("type-oauth2", "step-2")}),
         (
             # Where it may be changed, the box that takes anything stands above it.
-            _("What it says of itself"),
+            _("The identity provider, field by field"),
             {
                 "fields": (
                     "issuer_url",
@@ -98,10 +107,7 @@ class ConnectorAdmin(
                 "classes": ("type-saml2", "read-into"),
             },
         ),
-        (
-            _("Paste these from the external tool"),
-            {"fields": ("client_id", "client_secret"), "classes": ("type-oauth2", "step-3")},
-        ),
+        (None, {"fields": ("client_id", "client_secret"), "classes": ("type-oauth2", "step-3")}),
         (
             _("Finer points"),
             {"fields": ("binding", "username_attribute"), "classes": ("type-saml2", "collapse")},
@@ -134,8 +140,7 @@ class ConnectorAdmin(
     @admin.display(description=_("Or both at once"))
     def metadata(self, connector: Connector) -> SafeString:
         return format_html(
-            '<div data-types="saml2"><a href="{}" download="metadata.xml">{}</a>'
-            '<div class="help">{}</div></div>',
+            '<a href="{}" download="metadata.xml">{}</a><div class="help">{}</div>',
             addresses.identity(),
             gettext("Download our metadata"),
             gettext("For identity providers that take a file. Its address is the identity above."),
@@ -143,11 +148,8 @@ class ConnectorAdmin(
 
     @admin.display(description=_("Redirect URI"))
     def redirect_uri(self, connector: Connector) -> SafeString:
-        return format_html(
-            '<div data-types="oauth2">{}{}</div>',
-            copyable(addresses.reply_url(), gettext("The redirect URI is in the clipboard.")),
-            where_to_register(),
-        )
+        address = copyable(addresses.reply_url(), gettext("The redirect URI is in the clipboard."))
+        return format_html("{}{}", address, where_to_register())
 
     @admin.display(description=_("client secret"))
     def stored_secret(self, connector: Connector) -> str:
@@ -181,13 +183,17 @@ class ConnectorAdmin(
         else:
             more = ("stored_secret", "stored_options")
             hidden = _ONLY_INPUTS
+        stored = obj.authentication_method if obj else ""
+        method = request.POST.get("authentication_method", stored)
+        headings = {"redirect_uri": heading_to_give(method), "client_id": heading_to_paste(method)}
         fieldsets = []
         for title, options in super().get_fieldsets(request, obj):
             fields = tuple(options["fields"])
+            heading = headings.get(fields[0], title)
             if "client_id" in fields:
                 fields += more
             shown = tuple(name for name in fields if name not in hidden)
-            fieldsets.append((title, {**options, "fields": shown}))
+            fieldsets.append((heading, {**options, "fields": shown}))
         return fieldsets
 
     def get_form(
@@ -203,7 +209,7 @@ class ConnectorAdmin(
         return super().get_form(request, obj, change=change, **kwargs)
 
     # The report of a fault, mailed or logged, holds all else that was posted.
-    @method_decorator(sensitive_post_parameters("client_secret", "paste"))
+    @method_decorator(sensitive_post_parameters("client_secret", "paste", "certificates"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return super().changeform_view(request, *args, **kwargs)
 
@@ -243,8 +249,8 @@ class ConnectorAdmin(
             messages.warning(
                 request,
                 _(
-                    "The stored client secret was given before the provider was this one, and was "
-                    "forgotten: type the one of this provider."
+                    "The stored client secret belonged to another identity provider, and was deleted: "
+                    "type the client secret that this one gave you."
                 ),
             )
         for doubt in form.doubts:
@@ -270,7 +276,7 @@ def _with_words(address: SafeString, word: str, connector: Connector) -> SafeStr
     """An address of ours, and what its identity provider calls it."""
     idp = recognise(issuer_url=connector.issuer_url, endpoint=connector.endpoint)
     return format_html(
-        '<div data-types="saml2">{}<div class="help">{}</div></div>',
+        '{}<div class="help">{}</div>',
         address,
         idps_words(word, chosen=idp.key if idp else ""),
     )

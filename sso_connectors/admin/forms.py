@@ -35,7 +35,7 @@ _SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute")
 
 class ConnectorForm(TakesPaste):
     confirm_validity = forms.BooleanField(
-        label=_("Use this certificate although its dates say otherwise"),
+        label=_("Use this certificate although it isn't valid today"),
         required=False,
         widget=forms.HiddenInput,
     )
@@ -201,8 +201,8 @@ class ConnectorForm(TakesPaste):
                 "client_secret",
                 ValidationError(
                     _(
-                        "The stored secret was given before the provider was this one, and is told "
-                        "to no other. Type the one of this provider."
+                        "The stored secret belongs to another identity provider, and is never sent to "
+                        "this one. Type the client secret that this one gave you."
                     ),
                     code="other_provider",
                 ),
@@ -265,10 +265,14 @@ class ConnectorForm(TakesPaste):
         self.add_error(
             "certificates",
             ValidationError(
-                _("%(subject)s ended on %(until)s; tick the box below to use it all the same.")
+                _(
+                    "The certificate of %(subject)s ended on %(until)s. Ask whether there is a newer "
+                    "one, or tick the box below to use it all the same."
+                )
                 if item.is_expired
                 else _(
-                    "%(subject)s begins on %(from)s; tick the box below to use it all the same."
+                    "The certificate of %(subject)s is valid only from %(from)s. Tick the box below "
+                    "to use it all the same."
                 ),
                 code="validity",
                 params={

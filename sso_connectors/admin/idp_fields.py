@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from ..idp_words import IDPS, Idp
+from .cells import HIDDEN
 
 # The name of the form's select: it chooses words and nothing else.
 CHOSEN = "words_of"
-_HIDDEN = SafeString(" hidden")
 
 
 def idps_words(word: str, *, chosen: str) -> SafeString:
@@ -23,7 +23,7 @@ def idps_words(word: str, *, chosen: str) -> SafeString:
         (
             (
                 idp.key,
-                "" if idp.key == chosen else _HIDDEN,
+                "" if idp.key == chosen else HIDDEN,
                 _sentence(idp, getattr(idp.words, word)),
             )
             for idp in IDPS

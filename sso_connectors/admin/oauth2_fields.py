@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from ..encryption import Secret, UnreadableSecret
 from ..models import Connector
 from ..providers import PROVIDERS, Option
+from ..providers.oidc import GenericOpenIdConnect
+from .cells import HIDDEN
 
 
 class _OptionField(forms.CharField):
@@ -79,6 +81,38 @@ def vendors_words(field: str) -> SafeString:
     )
 
 
+def heading_to_give(chosen: str) -> SafeString:
+    """Of step 2 for each method, by name; `chosen` is the method whose heading to show."""
+    return _heading(
+        _("Give this to the identity provider"), _("Give this to %(method)s"), chosen=chosen
+    )
+
+
+def heading_to_paste(chosen: str) -> SafeString:
+    """Of step 3, likewise."""
+    return _heading(
+        _("Paste these from the identity provider"), _("Paste these from %(method)s"), chosen=chosen
+    )
+
+
+def _heading(nameless: str, named: str, *, chosen: str) -> SafeString:
+    by_methods = {
+        method: named % {"method": provider.label}
+        for method, provider in PROVIDERS.items()
+        if provider is not GenericOpenIdConnect
+    }
+    # That method is no name of anybody, nor is none yet, which is "".
+    by_methods[f" {GenericOpenIdConnect.method}"] = nameless
+    return format_html_join(
+        "",
+        '<span data-methods="{}"{}>{}</span>',
+        (
+            (methods, "" if chosen in methods.split(" ") else HIDDEN, words)
+            for methods, words in by_methods.items()
+        ),
+    )
+
+
 def where_to_register() -> SafeString:
     """Where each vendor wants to be told our redirect URI."""
     return format_html_join("", '<div class="help" data-methods="{}">{}</div>', _places())
@@ -120,8 +154,8 @@ def about_secret(secret: Secret | None) -> str:
     except UnreadableSecret:
         # The list of keys is the operator's; the page opens without it, so that one can type a new one.
         return _(
-            "One is stored, but it can't be read: type it again, or let the operator bring its key "
-            "back to FIELD_ENCRYPTION_KEYS."
+            "One is stored, but it can't be read: type it again, or ask the operator to put its key "
+            "back into FIELD_ENCRYPTION_KEYS."
         )
     return _("Set on %(date)s.") % {"date": date_format(localtime(since))}
 

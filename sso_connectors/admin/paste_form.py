@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from ..certificates import PRIVATE_KEY, normalise_certificates
 from ..idp_words import recognise
 from ..models import Connector
+from ..pasted import read
+from ..pasted.understood import private_key
 from .idp_fields import CHOSEN, idps_words
 
 # The fields that a paste can fill; what was read of each waits in the page under this prefix.
@@ -70,17 +72,20 @@ class TakesPaste(forms.ModelForm[Connector]):
 
     def refuse_unread(self) -> None:
         """Saving it unread would look as if it had been taken over."""
-        if "certificates" in self.fields and self.data.get("paste", "").strip():
-            self.add_error(
-                None,
-                ValidationError(
-                    _(
-                        "What you pasted into the box hasn't been taken over: read it and use it, or "
-                        "empty the box."
-                    ),
-                    code="unread",
+        text = self.data.get("paste", "").strip()
+        if "certificates" not in self.fields or not text:
+            return
+        if _holds_private_key(text):
+            error = private_key()
+        else:
+            error = ValidationError(
+                _(
+                    "What you pasted into the box isn't in the fields yet: press “Read”, then “Use "
+                    "these”. Or empty the box."
                 ),
+                code="unread",
             )
+        self.add_error(None, error)
 
 
 def _taken_over(form: Mapping[str, str]) -> dict[str, str]:
@@ -104,10 +109,12 @@ def _holds_private_key(text: str) -> bool:
     """Whether a box for certificates was filled with one, with or without the lines around it."""
     if not text.strip():
         return False
-    try:
-        normalise_certificates(text)
-    except ValidationError as error:
-        return error.code == PRIVATE_KEY
+    for reads in (normalise_certificates, read):
+        try:
+            reads(text)
+        except ValidationError as error:
+            if error.code == PRIVATE_KEY:
+                return True
     return False
 
 

@@ -66,7 +66,11 @@ def read(text: str, environment: Mapping[str, str]) -> File:
     before, private_key, _after = text.partition("PRIVATE KEY")
     if private_key:  # in whatever place, before any complaint can repeat it
         line = before.count("\n") + 1
-        raise Refused([f"line {line}: this is a private key; it was not kept, consider it exposed"])
+        sentence = (
+            f"line {line}: this is a private key; it was not kept, and its owner should replace it if "
+            "others could have seen it"
+        )
+        raise Refused([sentence])
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:

@@ -53,8 +53,8 @@ def _read(text: str, entity_id: str) -> Understood:
     if any(mark in text[:500].lower() for mark in _WEB_PAGE):
         raise refusal(
             _(
-                "This is a web page. If it came from the identity provider's metadata address, the "
-                "address needs a sign-in, or isn't the one."
+                "This is a web page. If it came from the identity provider's metadata address, that "
+                "address is wrong or needs a sign-in first: ask for the metadata as a file."
             )
         )
     if text.startswith("<"):
@@ -71,18 +71,18 @@ def _read(text: str, entity_id: str) -> Understood:
 
 def _read_address(url: str) -> Understood:
     if len(url) > _LONGEST_LINE:
-        raise refusal(_("This is longer than an address."))
+        raise refusal(_("This is too long for an address."))
     if is_ours(url):
         raise refusal(
-            _("%(url)s is an address of ours: it goes into the identity provider."), url=url[:200]
+            _("%(url)s is our own address, to be entered at the identity provider."), url=url[:200]
         )
     if url.partition("?")[0].endswith(WELL_KNOWN):
         return read_discovery_address(url)
     if idp_words.of_start(url):
         raise refusal(
             _(
-                "%(url)s is a link of the identity provider's dashboard: it starts a sign-in from "
-                "their side, which knows nothing of our request."
+                "%(url)s is a link from the identity provider's dashboard. It starts a sign-in there, "
+                "without our request, and can't be used here."
             ),
             url=url[:200],
         )
@@ -108,7 +108,7 @@ def _read_text(text: str) -> Understood:
     if found is not None:
         return found
     if _FINGERPRINT.fullmatch(text):
-        raise refusal(_("This is a fingerprint, from which no certificate can be made."))
+        raise refusal(_("This is only the fingerprint of a certificate."))
     if _BASE64(text):
         return Understood(certificates=normalise_certificates(text))
-    raise refusal(_("Nothing in this is known to us."))
+    raise refusal(_("Nothing in this text could be recognised."))

@@ -92,7 +92,7 @@ def read_lines(text: str) -> Understood | None:
         certificates=certificates,
         url=screen.values.get(Kind.METADATA, ""),
         notes=tuple(
-            _("%(address)s is an address of ours, and was left out.") % {"address": address[:200]}
+            _("%(address)s is our own address, and was left out.") % {"address": address[:200]}
             for address in dict.fromkeys(screen.ours)
         ),
     )

@@ -78,7 +78,8 @@ def _read_other(root: etree._Element, text: str) -> Understood:
     name = etree.QName(root)
     if name.namespace == _PROTOCOL:
         raise refusal(
-            _("This is a message of a sign-in (%(name)s), not metadata."), name=name.localname[:40]
+            _("This is a message from a sign-in (%(name)s), not metadata."),
+            name=name.localname[:40],
         )
     if name.localname.lower() == "html":
         raise refusal(_("This is a web page."))
@@ -89,7 +90,7 @@ def _no_identity_provider(root: etree._Element) -> ValidationError:
     if any(
         entity.get("entityID", "").strip() == addresses.identity() for entity in root.iter(_ENTITY)
     ):
-        return refusal(_("This is our own metadata: it goes into the identity provider."))
+        return refusal(_("This is our own metadata, to be entered at the identity provider."))
     if next(root.iter(f"{_MD}SPSSODescriptor"), None) is not None:
         return refusal(
             _("This is the metadata of a service provider, not of an identity provider.")
@@ -100,10 +101,12 @@ def _no_identity_provider(root: etree._Element) -> ValidationError:
 def _read_entity(entity: etree._Element) -> Understood:
     issuer = entity.get("entityID", "").strip()
     if not issuer:
-        raise refusal(_("This metadata doesn't say its entityID."))
+        raise refusal(_("This metadata lacks the entityID, which is the issuer URL."))
     roles = [role for role in entity.iterfind(_IDP) if _speaks_saml2(role)]
     if not roles:
-        raise refusal(_("By this metadata the identity provider doesn't speak SAML 2.0."))
+        raise refusal(
+            _("According to this metadata, the identity provider doesn't speak SAML 2.0.")
+        )
     role = roles[0]
     binding, endpoint, about_endpoint = _read_endpoint(role)
     identifier_format, about_formats = _read_formats(role)
@@ -144,11 +147,15 @@ def _read_endpoint(
             else:
                 return binding, location, []
     if not services:
-        return "", "", [_("It names no single sign-on service, so the endpoint is missing.")]
+        missing = _(
+            "This metadata names no single sign-on service: ask the identity provider's administrator "
+            "for its address, which is the endpoint."
+        )
+        return "", "", [missing]
     names = sorted({identifier.rpartition(":")[2][:40] for identifier, _location in services})
     others = _(
-        "It offers single sign-on only by %(bindings)s; our requests travel by "
-        "HTTP-Redirect or HTTP-POST."
+        "The identity provider takes requests by %(bindings)s only, and ours travel by HTTP-Redirect "
+        "or HTTP-POST: its administrator has to allow one of these."
     ) % {"bindings": ", ".join(names)}
     return "", "", notes[:1] or [others]
 
@@ -163,8 +170,8 @@ def _read_formats(role: etree._Element) -> tuple[str, list[str]]:
     if not usable and _TRANSIENT in listed:
         return "", [
             _(
-                "It lists the identifier format “transient” only, which can't name a person: have it "
-                "send the e-mail address."
+                "The identity provider lists only the identifier format “transient”, which can't name "
+                "a person: its administrator has to let it send the e-mail address."
             )
         ]
     return "", []
@@ -172,18 +179,22 @@ def _read_formats(role: etree._Element) -> tuple[str, list[str]]:
 
 def _further_notes(role: etree._Element) -> Iterator[str]:
     if role.get("WantAuthnRequestsSigned", "").strip().lower() in ("true", "1"):
-        yield _("It wants signed requests, and ours aren't signed: switch that off there.")
+        yield _(
+            "The identity provider wants signed requests, and ours aren't signed: its administrator "
+            "has to switch that off."
+        )
     if any(key.get("use") == "encryption" for key in role.iterfind(f"{_MD}KeyDescriptor")):
-        yield _("Its encryption key was left out: only signing keys are trusted.")
+        yield _("Its encryption key was left out; only its signing keys are used.")
 
 
 def _validity(entity: etree._Element) -> Iterator[str]:
     for element in (entity, *entity.iterancestors()):
         until = _time(element.get("validUntil", ""))
         if until and until < datetime.now(UTC):
-            yield _("This metadata says that it was valid until %(date)s.") % {
-                "date": date_format(until)
-            }
+            yield _(
+                "This metadata was valid until %(date)s: ask for the current one, in case something "
+                "has changed."
+            ) % {"date": date_format(until)}
             return
 
 

@@ -16,12 +16,12 @@ def read_discovery(text: str) -> Understood:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:  # brackets without end
         # Not its own words, which may repeat a piece of the text.
-        raise refusal(_("This looks like JSON, but is not well-formed.")) from error
+        raise refusal(_("This looks like JSON, but can't be read.")) from error
     if _is_private(document):
         raise private_key()
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or not issuer or "authorization_endpoint" not in document:
-        raise refusal(_("This is JSON, but no OpenID discovery document."))
+        raise refusal(_("This is JSON, but not an OpenID discovery document."))
     return _of_issuer(issuer)
 
 
@@ -31,8 +31,9 @@ def read_discovery_address(url: str) -> Understood:
 
 def _of_issuer(issuer: str) -> Understood:
     note = _(
-        "This is of an OpenID provider, not of SAML: choose the type OAUTH 2 and the authentication "
-        "method of this provider, or generic OpenID Connect, with the issuer %(issuer)s."
+        "This identity provider, %(issuer)s, speaks OpenID Connect, not SAML, so the type has to be "
+        "OAUTH 2. Choose its own authentication method if the list has one, and fill in the client ID "
+        "and the client secret."
     )
     return Understood(type="oauth2", issuer_url=issuer, notes=(note % {"issuer": issuer[:200]},))
 

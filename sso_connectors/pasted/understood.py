@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from .. import idp_words
-from ..certificates import PRIVATE_KEY, load_certificates
+from ..certificates import PRIVATE_KEY, about_private_key, load_certificates
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ def concluded(found: Understood) -> Understood:
     for item in load_certificates(found.certificates):
         if item.is_expired:
             notes.append(
-                _("The certificate of %(subject)s ended on %(date)s.")
+                _(
+                    "The certificate of %(subject)s ended on %(date)s: ask whether there is a newer "
+                    "one."
+                )
                 % {"subject": item.subject, "date": date_format(item.valid_until)}
             )
         elif item.is_not_yet_valid:
             notes.append(
-                _("The certificate of %(subject)s begins on %(date)s.")
+                _("The certificate of %(subject)s is valid only from %(date)s.")
                 % {"subject": item.subject, "date": date_format(item.valid_from)}
             )
     return replace(found, provider=idp.key if idp else "", notes=tuple(notes))
@@ -55,13 +58,13 @@ def concluded(found: Understood) -> Understood:
 def refusal(sentence: str, **params: object) -> ValidationError:
     """The error that `sentence`, what was seen, begins. Of what was pasted it repeats `params` only."""
     wanted = _(
-        "Wanted is what the identity provider says of itself: its metadata or the https address of "
+        "What belongs here comes from the identity provider: its metadata or the https address of "
         "that, its signing certificate, or the lines of its screen with issuer and sign-on address."
     )
     return ValidationError(f"{sentence} {wanted}", code="pasted", params=params)
 
 
 def private_key() -> ValidationError:
-    error = refusal(_("This holds a private key. It was not kept; consider it exposed."))
+    error = refusal(about_private_key())
     error.code = PRIVATE_KEY
     return error

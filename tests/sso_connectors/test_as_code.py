@@ -479,7 +479,7 @@ def test_no_key_to_keep_a_secret_with(refuse: Refuse, secret: str, settings: Any
         ({"client_secret": ""}, "client_secret: There is nothing in this."),
         ({"client_secret": f"{CANARY}\n{CANARY}"}, "client_secret: There is a line break"),
         ({"client_secret": f"{CANARY}\ud800{CANARY}"}, "client_secret: There is a line break"),
-        ({"client_secret": "env:KEY"}, "client_secret: This holds a private key."),
+        ({"client_secret": "env:KEY"}, "client_secret: There was a private key in this,"),
         ({"client_secret": None}, "client_secret: must be text, not nothing"),
         ({"client_secret": {CANARY: CANARY}}, "client_secret: must be text, not an object"),
         ({"client_id": ""}, "client_id: This is needed before"),
@@ -817,7 +817,7 @@ def test_a_private_key_anywhere_is_not_repeated(
     document = documents.get(place, with_connector(**{place: secret}))
     problems = refuse(document)
     told = "\n".join(problems) + caplog.text
-    assert "consider it exposed" in told
+    assert "if others could have seen it" in told
     if place != "escaped":
         assert problems[0].startswith("line ")
     body = bare(secret)
@@ -838,7 +838,8 @@ def test_the_line_of_a_private_key_is_told(refuse: Refuse) -> None:
         number for number, line in enumerate(text.splitlines(), 1) if "PRIVATE KEY" in line
     )
     assert refuse(text) == [
-        f"line {number}: this is a private key; it was not kept, consider it exposed"
+        f"line {number}: this is a private key; it was not kept, and its owner should replace it if "
+        "others could have seen it"
     ]
 
 

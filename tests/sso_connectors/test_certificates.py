@@ -41,7 +41,7 @@ PrivateKey = (
     | ed448.Ed448PrivateKey
 )
 WANTED: Final = (
-    "Wanted is the identity provider's own signing certificate, from "
+    "What belongs here is the identity provider's own signing certificate, from "
     "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
 )
 CERTIFICATE_LINE: Final = "-----BEGIN CERTIFICATE-----"
@@ -413,7 +413,7 @@ def test_a_private_key(pem: str) -> None:
     for pasted in ways:
         error = refused(pasted)
         assert error.code == PRIVATE_KEY
-        assert "holds a private key. It was not kept; consider it exposed." in error.messages[0]
+        assert "There was a private key in this, and it was not kept." in error.messages[0]
         assert_nothing_of_it(bare(pem), error)
 
 

@@ -28,26 +28,26 @@ def found(issuer_url: str = ISSUER, endpoint: str = SSO) -> list[Mistake]:
     ("endpoint", "says"),
     [
         # an issuer
-        (ENTRA, "This is the issuer of Microsoft Entra ID, which goes into Issuer URL. Here goes “Login URL”, like https://login.microsoftonline.com/<tenant>/saml2."),
-        (OKTA, "Here goes “Identity Provider Single Sign-On URL”"),
-        ("https://accounts.google.com/o/saml2?idpid=C01", "Here goes “SSO URL”"),
+        (ENTRA, "This is the issuer of Microsoft Entra ID, which belongs in Issuer URL. What belongs here is “Login URL”, like https://login.microsoftonline.com/<tenant>/saml2."),
+        (OKTA, "What belongs here is “Identity Provider Single Sign-On URL”"),
+        ("https://accounts.google.com/o/saml2?idpid=C01", "What belongs here is “SSO URL”"),
         ("http://fs.acme.example/adfs/services/trust", "like https://<host>/adfs/ls/."),
         ("https://h.example/realms/acme", "This is the issuer of Keycloak"),
-        ("https://app.onelogin.com/saml/metadata/5f1c", "Here goes “SAML 2.0 Endpoint (HTTP)”"),
+        ("https://app.onelogin.com/saml/metadata/5f1c", "What belongs here is “SAML 2.0 Endpoint (HTTP)”"),
         # a dashboard's link
-        ("https://acme.okta.com/home/acme_inocx_1/0oa1/aln1", "This starts a sign-in from the dashboard of Okta, and knows nothing of our request. Copy “Identity Provider Single Sign-On URL” there."),
+        ("https://acme.okta.com/home/acme_inocx_1/0oa1/aln1", "This link starts a sign-in from the dashboard of Okta, without our request. Copy “Identity Provider Single Sign-On URL” from there instead."),
         ("https://ping.example:9031/idp/startSSO.ping?PartnerSpId=x", "dashboard of PingFederate"),
-        ("https://accounts.google.com/o/saml2/initsso?idpid=C01&spid=1", "Copy “SSO URL” there."),
-        ("https://myapps.microsoft.com/signin/x/y", "Copy “Login URL” there."),
+        ("https://accounts.google.com/o/saml2/initsso?idpid=C01&spid=1", "Copy “SSO URL” from there instead."),
+        ("https://myapps.microsoft.com/signin/x/y", "Copy “Login URL” from there instead."),
         # the wrong host
         (OKTA_SSO.replace("acme.okta", "acme-admin.okta"), "take “-admin” out of the address"),
-        ("https://login.microsoftonline.com/common/saml2", "“common” stands for everybody's"),
+        ("https://login.microsoftonline.com/common/saml2", "“common” stands for any company's"),
         ("https://login.microsoftonline.com/Organizations/saml2", "“Organizations” stands for"),
         # metadata
-        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "This is where the identity provider publishes its metadata."),
-        (f"https://login.microsoftonline.com/{TENANT}/federationmetadata/2007-06/federationmetadata.xml?appid=1", "Paste it into the box that takes anything"),
-        (f"{OKTA_SSO}/metadata", "This is where the identity provider publishes its metadata."),
-        ("https://idp.example/metadata", "This is where the identity provider publishes"),
+        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "This is the address of the identity provider's metadata."),
+        (f"https://login.microsoftonline.com/{TENANT}/federationmetadata/2007-06/federationmetadata.xml?appid=1", "Paste it into the box “Paste anything”"),
+        (f"{OKTA_SSO}/metadata", "This is the address of the identity provider's metadata."),
+        ("https://idp.example/metadata", "This is the address of the identity provider's metadata"),
         # what no browser is sent to
         ("http://idp.example/saml/sso", "it must start with “https://”"),
         ("javascript:alert(1)", "This is not a web address that a browser could open"),
@@ -63,15 +63,15 @@ def test_wrong_in_the_endpoint(endpoint: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("issuer_url", "says"),
     [
-        (ENTRA_SSO, "This is the sign-on address of Microsoft Entra ID, which goes into Endpoint. Here goes “Microsoft Entra Identifier”, like https://sts.windows.net/<tenant>/."),
-        (OKTA_SSO, "Here goes “Identity Provider Issuer”, like http://www.okta.com/<key>."),
-        ("https://accounts.google.com/o/saml2/idp?idpid=C01", "Here goes “Entity ID”"),
+        (ENTRA_SSO, "This is the sign-on address of Microsoft Entra ID, which belongs in Endpoint. What belongs here is “Microsoft Entra Identifier”, like https://sts.windows.net/<tenant>/."),
+        (OKTA_SSO, "What belongs here is “Identity Provider Issuer”, like http://www.okta.com/<key>."),
+        ("https://accounts.google.com/o/saml2/idp?idpid=C01", "What belongs here is “Entity ID”"),
         ("https://fs.acme.example/adfs/ls/", "like http://<host>/adfs/services/trust."),
         ("https://h.example/realms/acme/protocol/saml", "sign-on address of Keycloak"),
         (ENTRA.rstrip("/"), f"Microsoft's identifier ends in a slash: {ENTRA}."),
         ("https://sts.windows.net/{tenantid}/", "There is a placeholder in this"),
         ("https://<root>/realms/acme", "There is a placeholder in this"),
-        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "the issuer is read from what is there"),
+        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "the issuer is read from there"),
     ],
 )  # fmt: skip
 def test_wrong_in_the_issuer(issuer_url: str, says: str) -> None:
@@ -92,18 +92,18 @@ def test_our_own_addresses_pasted_back(field: str) -> None:
         (mistake,) = found(**{field: ours})
         assert mistake.field == field
         assert mistake.is_error
-        assert "This is an address of ours" in mistake.sentence
+        assert "This is our own address" in mistake.sentence
 
 
 @pytest.mark.parametrize(
     ("issuer_url", "endpoint", "field", "says"),
     [
-        (OKTA.replace("http:", "https:"), OKTA_SSO, "issuer_url", f"The issuer of Okta is usually written {OKTA}, and it is compared letter by letter."),
+        (OKTA.replace("http:", "https:"), OKTA_SSO, "issuer_url", f"The issuer of Okta is usually written {OKTA}. It is compared letter by letter, so look at it there once more."),
         ("https://fs.example/adfs/services/trust", "https://fs.example/adfs/ls/", "issuer_url", "usually written http://fs.example/adfs/services/trust"),
-        ("http://fs.example/adfs/services/trust/", "https://fs.example/adfs/ls/", "issuer_url", "usually written http://fs.example/adfs/services/trust,"),
+        ("http://fs.example/adfs/services/trust/", "https://fs.example/adfs/ls/", "issuer_url", "usually written http://fs.example/adfs/services/trust."),
         (SSO, SSO, "endpoint", "Issuer URL and endpoint are the same"),
         ("https://p.example:9031/idp/SSO.saml2", "https://p.example:9031/idp/SSO.saml2", "endpoint", "Issuer URL and endpoint are the same"),
-        (ENTRA, OKTA_SSO, "issuer_url", "The issuer is one of Microsoft Entra ID, and the endpoint one of Okta."),
+        (ENTRA, OKTA_SSO, "issuer_url", "The issuer looks like Microsoft Entra ID, and the endpoint like Okta: check"),
         ("http://www.okta.com/exk2", OKTA_SSO, "issuer_url", "The issuer names exk2, and the endpoint exk1"),
         (ENTRA, ENTRA_SSO.replace("0f6b", "1f6b"), "issuer_url", f"The issuer names {TENANT}, and"),
     ],
@@ -182,7 +182,7 @@ def test_another_connector_of_this_issuer_is_a_note(
         (mistake,) = mistakes(draft)
     assert mistake == Mistake(
         "issuer_url",
-        "Also of this issuer: “Hub 0”, “Hub 1”, “Hub 2”. That may well be meant.",
+        "Other connectors with this issuer: “Hub 0”, “Hub 1”, “Hub 2”. That is fine if you meant it.",
         is_error=False,
     )
     stored = Connector.objects.create(name="Acme", reference="acme", issuer_url=ISSUER)

@@ -25,7 +25,7 @@ from tests.idp import DS, IdP, SigningKey, bare, default_key, ec_key, other_key,
 from tests.sso_connectors import published
 from tests.sso_connectors.published import entities, entity, key, name_id, role, service
 
-WANTED: Final = "Wanted is what the identity provider says of itself"
+WANTED: Final = "What belongs here comes from the identity provider"
 ISSUER: Final = "https://idp.example/saml"
 SSO: Final = "https://idp.example/saml/sso"
 
@@ -75,7 +75,7 @@ DOCUMENTS: Final[dict[str, tuple[Callable[[], str], dict[str, Any]]]] = {
             "issuer_url": "http://fs.acme.example/adfs/services/trust",
             "endpoint": "https://fs.acme.example/adfs/ls/",
             "certificates": default_key().pem + other_key().pem,
-            "notes": ("Its encryption key was left out: only signing keys are trusted.",),
+            "notes": ("Its encryption key was left out; only its signing keys are used.",),
         },
     ),
     "onelogin": (
@@ -100,7 +100,10 @@ DOCUMENTS: Final[dict[str, tuple[Callable[[], str], dict[str, Any]]]] = {
         {
             "issuer_url": "https://keycloak.acme.example/realms/acme",
             "endpoint": "https://keycloak.acme.example/realms/acme/protocol/saml",
-            "notes": ("It wants signed requests, and ours aren't signed: switch that off there.",),
+            "notes": (
+                "The identity provider wants signed requests, and ours aren't signed: its administrator has to "
+                "switch that off.",
+            ),
         },
     ),
     "pingfederate": (
@@ -190,11 +193,11 @@ def test_redirect_before_post(services: list[tuple[str, str]], binding: str, end
 @pytest.mark.parametrize(
     ("services", "says"),
     [
-        ([], "It names no single sign-on service"),
+        ([], "This metadata names no single sign-on service"),
         (
             [("SOAP", SSO), ("HTTP-Artifact", SSO)],
-            "It offers single sign-on only by HTTP-Artifact, SOAP; our requests travel by "
-            "HTTP-Redirect or HTTP-POST.",
+            "The identity provider takes requests by HTTP-Artifact, SOAP only, and ours travel by "
+            "HTTP-Redirect or HTTP-POST",
         ),
         ([("HTTP-Redirect", "http://idp.example/sso")], "The address starts with “http://”"),
         ([("HTTP-POST", "javascript:alert(1)")], "This is not a web address that a browser"),
@@ -221,7 +224,7 @@ def test_only_transient() -> None:
     found = read(sso_role(service("HTTP-Redirect", SSO), more=transient))
     assert found.identifier_format == ""
     (note,) = found.notes
-    assert "“transient” only" in note
+    assert "only the identifier format “transient”" in note
     persistent = name_id("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent<!-- x -->")
     found = read(sso_role(service("HTTP-Redirect", SSO), more=transient + persistent))
     assert (found.identifier_format, found.notes) == ("persistent", ())
@@ -229,7 +232,7 @@ def test_only_transient() -> None:
 
 @pytest.mark.parametrize(
     ("days_from", "days_until", "says"),
-    [(-400, -1, "ended on"), (1, 400, "begins on"), (-1, 400, "")],
+    [(-400, -1, "ended on"), (1, 400, "is valid only from"), (-1, 400, "")],
 )
 def test_dates_are_noted(days_from: int, days_until: int, says: str) -> None:
     now = datetime.now(UTC)
@@ -260,7 +263,7 @@ def test_metadata_that_is_over_is_noted_and_read(until: str) -> None:
         entities(entity(body)).replace(">", f' validUntil="{until}">', 1),
     ):
         (note,) = read(text).notes
-        assert note.startswith("This metadata says that it was valid until")
+        assert note.startswith("This metadata was valid until")
     for future in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "someday", ""):
         assert read(entity(body, attributes=f' validUntil="{future}"')).notes == ()
 
@@ -277,7 +280,10 @@ def test_a_role_of_saml_1_is_passed_over() -> None:
     new = role(key() + service("HTTP-Redirect", SSO))
     found = read(entity(old + new))
     assert (found.endpoint, found.certificates) == (SSO, default_key().pem)
-    assert seen(entity(old)) == "By this metadata the identity provider doesn't speak SAML 2.0."
+    assert (
+        seen(entity(old))
+        == "According to this metadata, the identity provider doesn't speak SAML 2.0."
+    )
 
 
 # --- several identity providers -----------------------------------------------------------------
@@ -380,7 +386,7 @@ def test_an_address_that_is_itself_the_answer(provider: str) -> None:
 
 def test_an_address_that_is_ours() -> None:
     for url in (addresses.identity(), addresses.reply_url(), addresses.login_address("acme")):
-        assert seen(url) == f"{url} is an address of ours: it goes into the identity provider."
+        assert seen(url) == f"{url} is our own address, to be entered at the identity provider."
 
 
 @pytest.mark.parametrize(
@@ -390,10 +396,10 @@ def test_an_address_that_is_ours() -> None:
         ("https://", "This is not a web address that could be fetched: https://"),
         ("https://user:pass@idp.example/", "This is not a web address that could be fetched"),
         ("https://[::1/", "This is not a web address that could be fetched"),
-        ("https://idp.example/" + "x" * 5000, "This is longer than an address."),
+        ("https://idp.example/" + "x" * 5000, "This is too long for an address."),
         (
             "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1",
-            "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1 is a link of the identity provider's dashboard",
+            "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1 is a link from the identity provider's dashboard",
         ),
     ],
 )
@@ -516,8 +522,8 @@ def test_our_own_addresses_are_left_out() -> None:
     )
     assert (found.issuer_url, found.endpoint) == ("urn:acme:idp", SSO)
     assert found.notes == (
-        f"{addresses.reply_url()} is an address of ours, and was left out.",
-        f"{addresses.identity()} is an address of ours, and was left out.",
+        f"{addresses.reply_url()} is our own address, and was left out.",
+        f"{addresses.identity()} is our own address, and was left out.",
     )
 
 
@@ -555,7 +561,7 @@ def test_a_discovery_document_is_of_another_type() -> None:
         found = read(text)
         assert (found.type, found.issuer_url) == ("oauth2", issuer)
         (note,) = found.notes
-        assert "choose the type OAUTH 2" in note
+        assert "the type has to be OAUTH 2" in note
         assert issuer in note
         assert (found.endpoint, found.certificates, found.provider) == ("", "", "")
 
@@ -563,13 +569,19 @@ def test_a_discovery_document_is_of_another_type() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "This looks like JSON, but is not well-formed."),
-        ('{"a":' * 100_000, "This looks like JSON, but is not well-formed."),
-        ('{"a": ' + "9" * 10_000 + "}", "This looks like JSON, but is not well-formed."),
-        ("{}", "This is JSON, but no OpenID discovery document."),
-        ('{"issuer": "https://x"}', "This is JSON, but no OpenID discovery document."),
-        ('{"issuer": 1, "authorization_endpoint": ""}', "This is JSON, but no OpenID discovery"),
-        ('{"keys": [{"kty": "RSA", "n": "x"}]}', "This is JSON, but no OpenID discovery document."),
+        ("{", "This looks like JSON, but can't be read."),
+        ('{"a":' * 100_000, "This looks like JSON, but can't be read."),
+        ('{"a": ' + "9" * 10_000 + "}", "This looks like JSON, but can't be read."),
+        ("{}", "This is JSON, but not an OpenID discovery document."),
+        ('{"issuer": "https://x"}', "This is JSON, but not an OpenID discovery document."),
+        (
+            '{"issuer": 1, "authorization_endpoint": ""}',
+            "This is JSON, but not an OpenID discovery",
+        ),
+        (
+            '{"keys": [{"kty": "RSA", "n": "x"}]}',
+            "This is JSON, but not an OpenID discovery document.",
+        ),
     ],
 )
 def test_other_json(text: str, says: str) -> None:
@@ -584,14 +596,14 @@ def test_other_json(text: str, says: str) -> None:
     [
         ("", "There is nothing here."),
         (" \ufeff\n", "There is nothing here."),
-        ("hello", "Nothing in this is known to us."),
-        ("urn:acme:idp", "Nothing in this is known to us."),
-        ("Issuer of all this\nis Bob", "Nothing in this is known to us."),
-        ("a line\n" * 20_000, "Nothing in this is known to us."),
+        ("hello", "Nothing in this text could be recognised."),
+        ("urn:acme:idp", "Nothing in this text could be recognised."),
+        ("Issuer of all this\nis Bob", "Nothing in this text could be recognised."),
+        ("a line\n" * 20_000, "Nothing in this text could be recognised."),
         # No screen is as long; a paste without end must not be searched for labels.
-        ("Issuer URL: https://idp.example\n" * 1_000, "Nothing in this is known to us."),
-        ("AB:CD:EF:01:" * 8, "This is a fingerprint, from which no certificate can be made."),
-        ("ab cd ef 01 " * 5, "This is a fingerprint, from which no certificate can be made."),
+        ("Issuer URL: https://idp.example\n" * 1_000, "Nothing in this text could be recognised."),
+        ("AB:CD:EF:01:" * 8, "This is only the fingerprint of a certificate."),
+        ("ab cd ef 01 " * 5, "This is only the fingerprint of a certificate."),
         ("<!DOCTYPE html>\n<html><p>Sign in", "This is a web page."),
         ("\n<HTML lang=en><body>EntityDescriptor", "This is a web page."),
         ("<?xml version='1.0'?><!DOCTYPE html PUBLIC '-//W3C'><html>", "This is a web page."),
@@ -616,10 +628,13 @@ def test_other_json(text: str, says: str) -> None:
         ),
         (entity(""), "This metadata describes no identity provider for SAML 2.0."),
         (entities(), "This metadata describes no identity provider for SAML 2.0."),
-        (entity(role(key()), entity_id=" "), "This metadata doesn't say its entityID."),
+        (
+            entity(role(key()), entity_id=" "),
+            "This metadata lacks the entityID, which is the issuer URL.",
+        ),
         (
             '<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"/>',
-            "This is a message of a sign-in (Response), not metadata.",
+            "This is a message from a sign-in (Response), not metadata.",
         ),
     ],
 )
@@ -629,7 +644,7 @@ def test_what_is_not_wanted(text: str, says: str) -> None:
 
 def test_our_own_metadata() -> None:
     ours = entity(role("", name="SPSSODescriptor"), entity_id=addresses.identity())
-    assert seen(ours) == "This is our own metadata: it goes into the identity provider."
+    assert seen(ours) == "This is our own metadata, to be entered at the identity provider."
 
 
 def request_for_a_certificate() -> x509.CertificateSigningRequest:
@@ -694,7 +709,7 @@ def test_a_private_key_is_neither_kept_nor_repeated(around: Callable[[], str]) -
     error = refused(around())
     assert error.code == PRIVATE_KEY
     assert error.messages[0].startswith(
-        "This holds a private key. It was not kept; consider it exposed."
+        "There was a private key in this, and it was not kept. Whoever sent it to you should replace it if others could have seen it, in an e-mail for instance."
     )
     nothing_of(private_base64(), error)
 

@@ -139,9 +139,9 @@
   const method = document.getElementById("id_authentication_method");
   const fixed = document.querySelector("[data-connector-type]");
 
-  // data-types="saml2 …", data-methods="google …": a text hides itself, all else its row of the form.
+  // data-methods="google …": a text or a heading hides itself, all else its row of the form.
   function showWhere(part, shown) {
-    const row = part.closest(".help") ? part : part.closest(".form-row");
+    const row = part.closest(".help, .fieldset-heading") ? part : part.closest(".form-row");
     row.hidden = !shown;
     // A tick that nobody sees isn't sent.
     if (part.matches("input")) part.disabled = !shown;
@@ -153,9 +153,6 @@
     for (const part of document.querySelectorAll('form [class*="type-"]')) {
       const types = [...part.classList].filter((name) => name.startsWith("type-"));
       if (types.length) part.hidden = !types.includes(`type-${chosenType}`);
-    }
-    for (const part of document.querySelectorAll("form [data-types]")) {
-      showWhere(part, part.dataset.types.split(" ").includes(chosenType));
     }
     for (const part of document.querySelectorAll("form [data-methods]")) {
       const isOf = part.dataset.methods.split(" ").includes(chosenMethod);
@@ -169,6 +166,8 @@
     method?.addEventListener("change", showChosen);
     // Back and Forward restore what was chosen after this script has run.
     window.addEventListener("pageshow", showChosen);
+    // What was refused may hold a secret, which the browser would keep to send it again at a reload.
+    if (document.querySelector(".errornote")) history.replaceState(history.state, "");
   }
 
   /* --- connector form: a reference proposed from the name, and the login address it makes ------ */
@@ -251,6 +250,7 @@
     button.disabled = false;
     if (page === null) button.form.requestSubmit(button);
     else reading.innerHTML = page;
+    if (reading.querySelector("[data-emptied]")) paste.value = "";
   }
 
   function use(button) {

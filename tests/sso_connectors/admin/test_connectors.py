@@ -105,7 +105,7 @@ def test_draft_button_switches_off(maker: Client, idp: IdP, connector: Connector
         ("endpoint", "idp.example/sso", "looks like https://"),
         ("endpoint", "javascript:alert(1)", "looks like https://"),
         ("identifier_format", "transient", "not one of the available choices"),
-        ("certificates", "hello", "Wanted is"),
+        ("certificates", "hello", "What belongs here"),
         ("contact", "nobody", "email"),
     ],
 )
@@ -361,8 +361,12 @@ def test_only_a_superuser_lets_a_connector_sign_staff_in(
     ("field", "value", "says"),
     [
         ("endpoint", "https://acme.okta.com/home/acme/0oa1/aln1", "starts a sign-in from"),
-        ("endpoint", "http://localhost:8000/api/sso/login/callback", "an address of ours"),
-        ("endpoint", "https://idp.example/FederationMetadata.xml", "publishes its metadata"),
+        ("endpoint", "http://localhost:8000/api/sso/login/callback", "our own address"),
+        (
+            "endpoint",
+            "https://idp.example/FederationMetadata.xml",
+            "address of the identity provider's metadata",
+        ),
         ("issuer_url", "https://accounts.google.com/o/saml2/idp?idpid=C01", "“Entity ID”"),
         ("issuer_url", "https://sts.windows.net/{tenant}/", "placeholder"),
     ],
@@ -380,7 +384,7 @@ def test_doubt_is_saved_and_said(maker: Client, idp: IdP, connector: Connector) 
     response = maker.post(ADD, form(idp, reference="second"), follow=True)
 
     assert Connector.objects.get(reference="second").state == "ready"
-    assert "Also of this issuer: “Acme”. That may well be meant." in unescape(
+    assert "Other connectors with this issuer: “Acme”. That is fine if you meant it." in unescape(
         response.content.decode()
     )
 

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.views.debug import ExceptionReporter
 
+from sso_connectors.admin.forms import ConnectorForm
 from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from sso_connectors.providers import PROVIDERS
@@ -117,6 +118,23 @@ def test_every_method_has_its_fields_and_its_words(maker: Client, method: str) -
         assert re.search(link, page)
     (able,) = re.findall(r'name="force_authn"[^>]* data-methods="([^"]*)"', page)
     assert (method in able.split()) == provider.can_ask_again
+
+
+@pytest.mark.parametrize("method", ["", *PROVIDERS])
+def test_steps_name_the_one_that_is_chosen(
+    maker: Client, make_oauth2: OAuth2Maker, method: str
+) -> None:
+    """Without JavaScript too, as stored and as sent; one term through the form where there is no name."""
+    stored = make_oauth2("acme", authentication_method=method, options={}, enabled=False)
+    its_name = "the identity provider" if method in ("", "oidc") else str(PROVIDERS[method].label)
+    for response in (
+        maker.get(change(stored)),
+        maker.post(ADD, form(authentication_method=method)),
+    ):
+        page = response.content.decode()
+        shown = re.findall(r'<span data-methods="[^"]*">((?:Give|Paste) .*?)</span>', page)
+        assert shown == [f"Give this to {its_name}", f"Paste these from {its_name}"]
+        assert "external tool" not in page
 
 
 def test_blanks_around_a_pasted_secret(maker: Client) -> None:
@@ -323,11 +341,11 @@ def test_stored_secret_is_told_to_no_other_provider(
         },
     )
     (message,) = errors(maker.post(change(connector), values))["client_secret"]
-    assert "is told to no other" in message
+    assert "is never sent to this one" in message
     assert Connector.objects.get().issuer_url == connector.issuer_url
 
     draft = maker.post(change(connector), {**values, "_draft": "1"}, follow=True)
-    assert "was forgotten" in draft.content.decode()
+    assert "and was deleted" in draft.content.decode()
     assert Connector.objects.get().client_secret is None
 
     maker.post(change(connector), {**values, "client_secret": "the new one"})
@@ -405,6 +423,34 @@ def test_report_of_a_fault_leaves_the_secret_out(
         assert "a fault of ours" in text
         assert "acme-client" in text
         assert CANARY not in text
+
+
+@pytest.mark.row(32)
+def test_report_of_a_fault_leaves_a_private_key_out(
+    maker: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was pasted for a certificate, where the fault came before it was refused."""
+    reports: list[str] = []
+
+    def break_down(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    def report(request: HttpRequest, **_: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
+
+    monkeypatch.setattr(ConnectorForm, "clean", break_down)
+    maker.raise_request_exception = False
+    got_request_exception.connect(report)
+    key = ec_key().private_pem
+    try:
+        assert (
+            maker.post(ADD, {"type": "saml2", "certificates": key, "paste": key}).status_code == 500
+        )
+    finally:
+        got_request_exception.disconnect(report)
+    assert len(reports) == 2
+    assert not [line for line in key.splitlines()[1:-1] if line in "".join(reports)]
 
 
 # --- who may ----------------------------------------------------------------------------------

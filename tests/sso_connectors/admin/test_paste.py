@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import connection
 from django.test import Client
+from jwt.algorithms import RSAAlgorithm
 
 from sso_connectors import outbound
 from sso_connectors.idp_words import IDPS
@@ -43,7 +45,7 @@ def values(page: str) -> dict[str, str]:
 def refusal(page: str) -> str:
     """The one thing that is wrong with the box."""
     assert values(page) == {}
-    (sentence,) = re.findall(r'<ul class="errorlist">\s*<li>(.*?)</li>', page, re.DOTALL)
+    (sentence,) = re.findall(r'<ul class="errorlist"[^>]*>\s*<li>(.*?)</li>', page, re.DOTALL)
     return str(sentence)
 
 
@@ -100,6 +102,7 @@ def test_metadata_is_shown_as_a_difference(maker: Client, idp: IdP) -> None:
     }
     rows = dict(re.findall(r'<tr(.*?)>\s*<th scope="row">(.*?)</th>', page))
     assert rows[' class="is-new"'] == "Certificate"
+    assert page.count('<td data-label="Now">') == page.count('<td data-label="Read">') == 5
     assert "https://old.example" in page
     assert page.count("the same") == 1
     assert idp.key.fingerprint[:11] in page
@@ -111,7 +114,7 @@ def test_nothing_new(maker: Client, idp: IdP) -> None:
         maker, idp.key.pem, certificates=f"  {idp.key.pem}\r\n", issuer_url="https://old.example"
     )
 
-    assert "stands in the fields already" in page
+    assert "The fields hold all of this already" in page
     assert 'name="_use"' not in page
 
 
@@ -156,7 +159,7 @@ def test_an_openid_provider_changes_the_type(maker: Client) -> None:
         "authentication_method": "oidc",
         "option_oidc_issuer": issuer,
     }
-    assert "This is of an OpenID provider" in page
+    assert "speaks OpenID Connect, not SAML" in page
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_a_saml_paste_changes_the_type_back(maker: Client, idp: IdP) -> None:
     ("text", "says"),
     [
         ("", "There is nothing here."),
-        ("hello", "Nothing in this is known to us."),
+        ("hello", "Nothing in this text could be recognised."),
         ("x" * 1_100_000, "longer than 1048576 characters"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><EntityDescriptor/>', "DOCTYPE"),
         ("<html><body>Sign in</body></html>", "web page"),
@@ -222,6 +225,26 @@ def test_private_key_is_not_repeated(maker: Client, idp: IdP) -> None:
             shown = "".join(unescape(response.content.decode()).split())
             assert bare[100:180] not in shown
     assert not Connector.objects.exists()
+
+
+def test_the_box_of_a_private_key_is_emptied_and_nothing_else(maker: Client, idp: IdP) -> None:
+    """Saved unread too, and as the JSON that some tools write it in."""
+    key = other_key().private_key
+    assert isinstance(key, rsa.RSAPrivateKey)
+    as_json = RSAAlgorithm.to_jwk(key)
+    for text in (idp.key.private_pem, as_json):
+        assert "data-emptied" in read(maker, text)
+        response = maker.post(ADD, {"_read": "box", "paste": text, "name": "Typed"})
+        assert box(response) == ""
+        assert 'value="Typed"' in response.content.decode()
+
+        response = maker.post(ADD, form(idp, paste=text, name="Typed"))
+        (sentence,) = errors(response)["__all__"]
+        assert sentence.startswith("There was a private key in this, and it was not kept.")
+        assert box(response) == ""
+        assert 'value="Typed"' in response.content.decode()
+        assert idp.key.pem.splitlines()[1] in response.content.decode()
+    assert "data-emptied" not in read(maker, "hello")
 
 
 # --- what is fetched --------------------------------------------------------------------------
@@ -323,7 +346,7 @@ def test_read_and_use_without_javascript(maker: Client, idp: IdP, connector: Con
 def test_saving_what_is_in_the_box_unread_is_refused(maker: Client, idp: IdP) -> None:
     response = maker.post(ADD, form(idp, paste=other_key().pem))
 
-    assert "hasn't been taken over" in str(errors(response)["__all__"])
+    assert "isn't in the fields yet" in str(errors(response)["__all__"])
     assert box(response).strip() == other_key().pem.strip()
     of_another_type = form(idp, paste="x", type="oauth2", enabled=None)
     assert maker.post(ADD, of_another_type).status_code == 302
