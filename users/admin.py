@@ -2,14 +2,19 @@
 
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminUserCreationForm,
+    ReadOnlyPasswordHashField,
+    UserChangeForm,
+)
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from .models import User
-from .passwords import GivenPasswordForm
+from .passwords import GivenPasswordForm, KeptPassword, choice_of_password
 from .usernames import normalise_username
 
 SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -18,21 +23,36 @@ SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 class UserAddForm(AdminUserCreationForm[User]):
     """A new user signs in through a connector, unless a password is set for them."""
 
+    usable_password = choice_of_password(initial="false")
+
     class Meta:
         model = User
         fields = ("username", "full_name")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["usable_password"].initial = "false"
 
     def clean_username(self) -> str:
         return normalise_username(self.cleaned_data["username"])
 
 
 class UserCardForm(UserChangeForm[User]):
+    password = ReadOnlyPasswordHashField(label=_("Password"), widget=KeptPassword)
+
     class Meta(UserChangeForm.Meta):
         field_classes: ClassVar = {}  # Django's field would map look-alikes (NFKC) before we see them
+        help_texts: ClassVar = {
+            "is_superuser": _(
+                "May do everything in the Maker. Only superusers make staff, give out groups, and let a "
+                "connector sign staff in."
+            ),
+            "groups": _("What they may do in the Maker as staff: all that each group allows."),
+            "user_permissions": _("What they may do besides."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "password" in self.fields:  # it isn't for who may only look
+            self.fields["password"].help_text = _(
+                "Staff enter the Maker by it. Agents need none: they sign in through their SSO connectors."
+            )
 
     def clean_username(self) -> str:
         return normalise_username(self.cleaned_data["username"])
@@ -50,7 +70,6 @@ class UserAdmin(DjangoUserAdmin[User]):
     ordering = ("username",)
     show_full_result_count = False
     readonly_fields: ClassVar[tuple[str, ...]] = ("last_login", "date_joined")
-    filter_horizontal = ("groups", "user_permissions")
     fieldsets = (
         (None, {"fields": ("username", "full_name", "is_active")}),
         (_("Password"), {"fields": ("password", "must_change_password")}),
@@ -63,6 +82,16 @@ class UserAdmin(DjangoUserAdmin[User]):
             {"fields": ("username", "full_name", "usable_password", "password1", "password2")},
         ),
     )
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        wants_none = request.POST.get("usable_password") == "false"
+        if wants_none and "unset-password" in request.POST and response.status_code == 302:
+            list(messages.get_messages(request))  # Django's, about authentication
+            messages.success(request, _("The password is removed."))
+        return response
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

@@ -1,10 +1,41 @@
 """The forms in which somebody is given a password, or chooses one."""
 
+from typing import Any
+
+from django import forms
 from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm as DjangoGivenPasswordForm
-from django.contrib.auth.forms import SetPasswordMixin
+from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, SetPasswordMixin
+from django.contrib.auth.hashers import is_password_usable
+from django.utils.translation import gettext_lazy as _
 
 from .models import User
+
+
+def choice_of_password(*, initial: str) -> forms.ChoiceField:
+    """In place of Django's, which speaks of authentication and its backends."""
+    return forms.ChoiceField(
+        label=_("Sign-in by password"),
+        choices={"true": _("Yes"), "false": _("No")},
+        initial=initial,
+        required=False,
+        widget=forms.RadioSelect(attrs={"class": "radiolist inline"}),
+        help_text=_(
+            "Yes for staff, who enter the Maker by it. No for agents, who sign in through their SSO connectors."
+        ),
+    )
+
+
+class KeptPassword(ReadOnlyPasswordHashWidget):
+    """Says whether there is one, and not how it is kept."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        is_set = bool(value) and is_password_usable(value)
+        return {
+            **super().get_context(name, value, attrs),
+            "summary": [{"label": _("A password is set.") if is_set else _("No password is set.")}],
+            "button_label": _("Change password") if is_set else _("Set a password"),
+        }
 
 
 class SavesNothingElse(SetPasswordMixin):  # type: ignore[type-arg]  # nor can it be given one
@@ -31,4 +62,10 @@ class OwnPasswordForm(SavesNothingElse, DjangoOwnPasswordForm):
 
 
 class GivenPasswordForm(SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]
-    pass
+    """Whoever has a password can also have it removed."""
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        if "usable_password" in self.fields:
+            self.fields["usable_password"] = choice_of_password(initial="true")
+            self.order_fields(["usable_password"])

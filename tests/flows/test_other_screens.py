@@ -85,6 +85,25 @@ def test_user_card(administrator: Page, site: str, carol: User) -> None:
         look(page, name)
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("place", ["card", "group"])
+def test_permissions_are_read_whole(
+    administrator: Page, site: str, carol: User, place: str, width: int
+) -> None:
+    """However long: none is cut, and each stands beside its box."""
+    page = administrator
+    page.set_viewport_size({"width": width, "height": 900})
+    card = f"{USERS}{carol.pk}/change/"
+    page.goto(site + (card if place == "card" else "/maker/auth/group/add/"))
+    expect(page.get_by_label("and change what they trust")).to_be_visible()
+    names = page.locator(".boxes label")
+    assert (
+        names.evaluate_all("all => all.filter(each => each.scrollWidth > each.clientWidth)") == []
+    )
+    boxes = names.evaluate_all("all => all.map(each => each.firstElementChild.offsetWidth)")
+    assert len(set(boxes)) == 1
+
+
 def test_connectors_of_the_user_card(administrator: Page, site: str, carol: User) -> None:
     page = administrator
     page.goto(f"{site}{USERS}{carol.pk}/change/#sso-connectors")
