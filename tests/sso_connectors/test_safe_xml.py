@@ -131,6 +131,12 @@ def test_page_on_ad_fs_says_how_many_namespaces_are_read() -> None:
     assert f"up to {pasted:,} are read in what is pasted ({sent} in the answer" in page
 
 
+def test_parser_itself_resolves_no_entity() -> None:
+    """Behind the look at the text, which lets no document with one come as far."""
+    root = safe_xml.again(b'<!DOCTYPE r [<!ENTITY e "replaced">]><r>&e;</r>')
+    assert root.text is None
+
+
 def test_size_is_looked_at_first() -> None:
     assert parse("<a/>", max_bytes=4) == "a"
     with pytest.raises(UnsafeXml, match="It has 5 bytes; at most 4 are read"):

@@ -202,6 +202,7 @@ def test_pending_login_that_is_over(connector: Connector) -> None:
         assert answer.find_pending() is None
 
 
+@pytest.mark.row(14)
 def test_pending_login_of_another_protocol(make_connector: ConnectorMaker) -> None:
     other = make_connector(type="oauth2", enabled=False, authentication_method="oidc")
     assert answer_to(begin(other)).find_pending() is None
@@ -276,6 +277,17 @@ def test_meant_for_tries_few_keys(make_connector: ConnectorMaker) -> None:
     assert unsolicited(IdP(key=keys[49])).meant_for()
     with pytest.raises(ResponseRefused):
         unsolicited(IdP(key=keys[50])).meant_for()
+
+
+@pytest.mark.row(29)
+def test_meant_for_looks_at_few_connectors(
+    make_connector: ConnectorMaker, tile: SamlAnswer
+) -> None:
+    make_connector()
+    fields = Connector.objects.values().get()
+    del fields["id"], fields["reference"]
+    Connector.objects.bulk_create(Connector(reference=f"c{n}", **fields) for n in range(60))
+    assert len(tile.meant_for()) == 50
 
 
 # --- trust, checked again ----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, SECP521R1
 from lxml import etree
 
 from sso_connectors.errors import BadMessage, IdentityProviderError, ResponseRefused
+from sso_connectors.protocols.saml2.xmldsig import INCLUSIVE_NAMESPACES
 from tests import idp as provider
 from tests.attacks import ATTACKS, TAIL, Attack
 from tests.idp import OMIT, IdP, SigningKey, ds, saml, samlp
@@ -258,6 +259,77 @@ def test_signed_oddities_are_refused(element: str, attributes: dict[str, str]) -
 
     reading = answered(begun(), edit_signed_info=edit)
     assert reading.failed == ["signature"]
+
+
+def put_encrypted_assertion(response: etree._Element) -> None:
+    etree.SubElement(response, saml("EncryptedAssertion"))
+
+
+def put_identifier(response: etree._Element) -> None:
+    next(response.iter(saml("Subject"))).set("id", "_another")
+
+
+def put_signature_into_subject(response: etree._Element) -> None:
+    etree.SubElement(next(response.iter(saml("Subject"))), ds("Signature"))
+
+
+def put_signature_of_another_namespace(response: etree._Element) -> None:
+    etree.SubElement(next(response.iter(saml("Assertion"))), "{urn:look-alike}Signature")
+
+
+@pytest.mark.parametrize(
+    ("put", "why"),
+    [
+        pytest.param(put_encrypted_assertion, "is encrypted", marks=pytest.mark.row(2)),
+        pytest.param(put_identifier, "ID attribute where none", marks=pytest.mark.row(3)),
+        pytest.param(put_signature_into_subject, "signature where none", marks=pytest.mark.row(3)),
+        pytest.param(
+            put_signature_of_another_namespace, "signature where none", marks=pytest.mark.row(3)
+        ),
+    ],
+)
+def test_shape_of_what_is_signed_in_full(put: Any, why: str) -> None:
+    """Signed or not: some other reader might see another answer in it."""
+    reading = answered(begun(), sign="response", edit_before_signing=put)
+    assert why in reading.check("signature").received
+
+
+@pytest.mark.row(10)
+def test_signature_with_room_for_more() -> None:
+    """A signature doesn't cover what stands in itself."""
+
+    def put(response: etree._Element) -> None:
+        etree.SubElement(next(response.iter(ds("Signature"))), ds("Object"))
+
+    reading = answered(begun(), edit_after_signing=put)
+    assert "parts that don't belong" in reading.check("signature").received
+
+
+@pytest.mark.row(10)
+@pytest.mark.parametrize(
+    ("at", "child", "attributes", "why"),
+    [
+        (0, INCLUSIVE_NAMESPACES, {"PrefixList": "xs"}, "The transforms must be"),
+        (1, ds("XPath"), {"PrefixList": "xs"}, "must be exclusive"),
+        (1, INCLUSIVE_NAMESPACES, {}, "must be exclusive"),
+        (1, INCLUSIVE_NAMESPACES, {"PrefixList": "p " * 65}, "too many namespaces"),
+    ],
+)
+def test_what_a_transform_holds(at: int, child: str, attributes: Any, why: str) -> None:
+    def put(signed_info: etree._Element) -> None:
+        etree.SubElement(list(signed_info.iter(ds("Transform")))[at], child, attributes)
+
+    reading = answered(begun(), edit_signed_info=put)
+    assert why in reading.check("signature").received
+
+
+@pytest.mark.row(10)
+def test_base64_with_more_than_base64_in_it() -> None:
+    def edit(response: etree._Element) -> None:
+        for each in response.iter(ds("SignatureValue")):
+            each.text = f"!{each.text}"
+
+    assert answered(begun(), edit_after_signing=edit).failed == ["signature"]
 
 
 @pytest.mark.row(10)

@@ -143,6 +143,33 @@ def test_ecdsa_value_has_the_length_of_the_curve(size: int) -> None:
         xmldsig._verify(certificate.key, provider.ECDSA_SHA256, b"\1" * size, b"text")
 
 
+@pytest.mark.row(10)
+def test_ecdsa_value_is_written_in_one_way() -> None:
+    key = provider.ec_key()
+    (certificate,) = load_certificates(key.pem)
+    value = base64.b64decode(provider.signature_value(b"text", key, provider.ECDSA_SHA256))
+    xmldsig._verify(certificate.key, provider.ECDSA_SHA256, value, b"text")
+    longer = value[:32] + b"\0" + value[32:]
+    with pytest.raises(InvalidSignature):
+        xmldsig._verify(certificate.key, provider.ECDSA_SHA256, longer, b"text")
+
+
+@pytest.mark.row(6)
+def test_void_canonical_form_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest that the signature doesn't cover is not read, though it stands in the message."""
+    canonical = xmldsig._canonical
+
+    def void(element: etree._Element, **manner: Any) -> bytes:
+        return b"" if element.tag == ds("SignedInfo") else canonical(element, **manner)
+
+    def sign_nothing(response: etree._Element) -> None:
+        for value in response.iter(ds("SignatureValue")):
+            value.text = provider.signature_value(b"", IDP.key, provider.RSA_SHA256)
+
+    monkeypatch.setattr(xmldsig, "_canonical", void)
+    assert answered(begun(), edit_after_signing=sign_nothing).failed == ["signature"]
+
+
 def test_namespaces_of_the_response_are_known_in_the_assertion() -> None:
     """Both signed, with a prefix listed that only the response declares (as Okta writes it)."""
     pending = begun()
