@@ -28,6 +28,7 @@ PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://localhost:8000").rs
 PRODUCT_NAME = env.str("PRODUCT_NAME", default="INO cx")
 SUPPORT_CONTACT = env.str("SUPPORT_CONTACT", default="")
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 ATTEMPT_DAYS = env.int("ATTEMPT_DAYS", default=30)
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 if PROMETHEUS_MULTIPROC_DIR:
@@ -202,7 +203,6 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "maker.formats"
 

@@ -54,6 +54,18 @@ def test_dead_tokens_are_found_without_a_look_at_the_others(db: None) -> None:
     assert "token_to_reconnect" in attention.to_reconnect().explain()
 
 
+def test_a_day_begins_where_the_times_are_shown(settings: Any, make_user: UserMaker) -> None:
+    settings.TIME_ZONE = "Europe/Paris"
+    attempt(Outcome.SIGNED_IN, started_at=datetime(2026, 11, 23, 22, 59, tzinfo=UTC))
+    attempt(Outcome.SIGNED_IN, started_at=datetime(2026, 11, 23, 23, 1, tzinfo=UTC))
+
+    with time_machine.travel(NOON):
+        days = Overview(make_user("root@maker.example", is_superuser=True)).days
+
+    assert days is not None
+    assert [day.signed_in for day in days[-2:]] == [1, 1]
+
+
 @pytest.fixture
 def something_of_each(make_connector: ConnectorMaker, make_user: UserMaker) -> None:
     """Of each thing that wants attention some, and beside each what doesn't."""

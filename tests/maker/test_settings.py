@@ -126,6 +126,11 @@ def test_hosts_follow_the_public_address(production: Any, defaults: Any) -> None
     assert given["ALLOWED_HOSTS"] == ["a.example", "b.example"]
 
 
+def test_times_are_utc_unless_a_zone_is_named(production: Any) -> None:
+    assert production["TIME_ZONE"] == "UTC"
+    assert settings_from(**PRODUCTION, TIME_ZONE="Europe/Paris")["TIME_ZONE"] == "Europe/Paris"
+
+
 def test_the_addresses_of_services(production: Any) -> None:
     database = production["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.postgresql"
