@@ -157,7 +157,7 @@ class Connector(models.Model):
         max_length=255,
         blank=True,
         validators=[refuse_control_characters],
-        help_text=_("From the app that was registered for this product at the provider."),
+        help_text=_("From the app that was registered for this product at the identity provider."),
     )
     client_secret = SecretField(
         _("client secret"), help_text=_("From the same app. Kept encrypted, and never shown again.")
@@ -192,7 +192,10 @@ class Connector(models.Model):
         choices=IdentifierFormat,
         default=IdentifierFormat.EMAIL,
         blank=True,
-        help_text=_("What we ask the identity provider to call the person by."),
+        help_text=_(
+            "How we ask the identity provider to name the person. Keep emailAddress unless its "
+            "administrator says otherwise."
+        ),
     )
     certificates = models.TextField(
         _("certificate"),
@@ -230,7 +233,7 @@ class Connector(models.Model):
         _("contact"),
         blank=True,
         help_text=_(
-            "Whom an agent asks when signing in fails, and whom a certificate's end concerns."
+            "Whom an agent asks when signing in fails, and who is told before a certificate ends."
         ),
     )
     staff_may_sign_in = models.BooleanField(

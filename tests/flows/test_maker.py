@@ -26,6 +26,13 @@ pytestmark = [
 ]
 
 PASSWORD = "correct horse battery"
+_HINT_FITS = """box => {
+  const style = getComputedStyle(box);
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return pen.measureText(box.placeholder).width <= room;
+}"""
 LIST = "/maker/sso_connectors/connector/"
 COPY = "Copy the login address used on INO cx"
 
@@ -322,6 +329,9 @@ def test_screens_fit(
         page.goto(f"{site}{path}")
         picture(page, f"{name}-{look}")
         expect_no_sideways_scroll(page)
+        for hint in page.locator("#searchbar").all():
+            assert hint.evaluate(_HINT_FITS), f"of {name}"
+            assert hint.get_attribute("aria-label") == "Search"
 
 
 def test_reading_a_paste(

@@ -56,6 +56,7 @@ def test_refused_and_the_box_emptied(
     expect(certificate).to_have_value("")
     expect(name).to_have_value("Acme")
     if with_script:
+        expect(page.get_by_label("Issuer URL")).to_be_focused()  # it is missing: the first error
         picture(page, "private-key-saved")
     assert "".join(key.split())[40:80] not in "".join(page.content().split())
 

@@ -166,8 +166,14 @@
     method?.addEventListener("change", showChosen);
     // Back and Forward restore what was chosen after this script has run.
     window.addEventListener("pageshow", showChosen);
-    // What was refused may hold a secret, which the browser would keep to send it again at a reload.
-    if (document.querySelector(".errornote")) history.replaceState(history.state, "");
+    if (document.querySelector(".errornote")) {
+      // What was refused may hold a secret, which the browser would keep to send it again at a reload.
+      history.replaceState(history.state, "");
+      // The form is long. At "load", since a script of the admin's own goes to the first field.
+      window.addEventListener("load", () => {
+        document.querySelector(".form-row.errors:not([hidden]) :is(input, select, textarea)")?.focus();
+      });
+    }
   }
 
   /* --- connector form: a reference proposed from the name, and the login address it makes ------ */
