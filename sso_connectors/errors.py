@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
+from django.utils.translation import override
+
 
 class LoginError(Exception):
     """A login that goes no further.
@@ -112,3 +115,9 @@ class NotAdmitted(LoginError):
 STATUSES: Mapping[str, HTTPStatus] = {
     kind.code: kind.status for kind in LoginError.__subclasses__()
 }
+
+
+def in_english(error: ValidationError) -> str:
+    """Its messages as an attempt keeps them: in one language, whichever the agent's browser asked for."""
+    with override("en"):
+        return " ".join(error.messages)

@@ -59,7 +59,7 @@ def begin_login(
         connector = _connector(reference)
         attempt.connector, attempt.connector_reference = connector, connector.reference
         if not connector.signs_in:
-            raise ConnectorNotReady(f"The connector is {connector.state.label}.")
+            raise ConnectorNotReady(f"The connector is {connector.state.value}.")
         return _depart(
             connector,
             attempt,
@@ -86,7 +86,7 @@ def begin_test(connector: Connector, *, starter: User, browser: str) -> Departur
     )
     with _recording(attempt):
         if connector.missing():
-            raise ConnectorNotReady(f"The connector is {connector.state.label}.")
+            raise ConnectorNotReady(f"The connector is {connector.state.value}.")
         return _depart(connector, attempt, browser=browser, is_test=True)
 
 
@@ -130,7 +130,7 @@ def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
         record.attempt, record.checks = pending.attempt, pending.checks
         connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
         if connector.missing() or not (connector.enabled or pending.is_test):
-            raise ConnectorNotReady(f"The connector is {connector.state.label} by now.")
+            raise ConnectorNotReady(f"The connector is {connector.state.value} by now.")
         identity = protocol.conclude(pending, record.checks)
         record.attempt.username = as_text(identity.username, limit=253)
         if pending.is_test:

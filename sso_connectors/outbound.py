@@ -35,6 +35,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from . import outages
+from .errors import in_english
 from .reachable import may_connect, validate_server_url
 
 MAX_BYTES: Final = 1024 * 1024  # of a body, counted after decompression
@@ -85,7 +86,7 @@ def request(
     try:
         validate_server_url(url)
     except ValidationError as error:
-        raise OutboundRefused(" ".join(error.messages)) from error
+        raise OutboundRefused(in_english(error)) from error
     prepared = _prepared(method, url, params, data, json, headers, auth)
     host = urlsplit(url).hostname or ""
     if outages.is_away(host):

@@ -18,6 +18,7 @@ from ..idp_words import IDPS
 from ..models import Connector, ConnectorType
 from ..pasted import Understood, read
 from ..providers import PROVIDERS
+from .check_texts import text_in_words
 
 _OPENID: Final = "oidc"
 _OPENID_ISSUER: Final = "option_oidc_issuer"
@@ -79,7 +80,7 @@ def _understood(text: str, entity_id: str) -> Understood:
     try:
         response = outbound.request("GET", found.url)
     except outbound.OutboundError as error:
-        raise _not_fetched(str(error)) from error
+        raise _not_fetched(text_in_words(str(error))) from error
     if response.status_code != 200:
         raise _not_fetched(f"{host}: HTTP {response.status_code}.")
     fetched = read(response.text, entity_id=entity_id)

@@ -124,6 +124,13 @@ def test_disabled_and_draft(
     refused(agent.open(), "connector_not_ready")
 
 
+def test_what_is_kept_is_in_one_language(agent: Agent, make_connector: ConnectorMaker) -> None:
+    make_connector(enabled=False)
+    agent.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"
+
+    assert refused(agent.open(), "connector_not_ready").detail == "The connector is disabled."
+
+
 @pytest.mark.row(35)
 def test_other_host_leads_to_the_public_one(agent: Agent, connector: Connector) -> None:
     response = agent.client.get("/api/sso/login/acme?next=/x", headers={"Host": "other.example"})

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.utils.translation import override
 
 from sso_connectors import outbound
 from sso_connectors.outbound import OutboundFailed, OutboundRefused
@@ -139,6 +140,11 @@ def test_plain_http_stays_on_this_machine_whatever_localhost_resolves_to(
     with pytest.raises(OutboundRefused):
         outbound.request("GET", "http://localhost:9400/")
     assert network.connected == []
+
+
+def test_a_refusal_is_kept_in_one_language() -> None:
+    with override("fr"), pytest.raises(OutboundRefused, match=r"^The address starts with"):
+        outbound.request("GET", "ftp://idp.example/")
 
 
 @pytest.mark.usefixtures("trusted")

@@ -26,6 +26,7 @@ from ...errors import (
     NotAdmitted,
     ResponseRefused,
     SecretUnreadable,
+    in_english,
 )
 from ...identity import Identity
 from ...models import Connector, ConnectorType, Link
@@ -83,7 +84,7 @@ class OAuth2(Protocol):
         try:
             addresses.validate_endpoint(url)  # it is from a document of the provider's
         except ValidationError as error:
-            raise IdentityProviderError(" ".join(error.messages)) from error
+            raise IdentityProviderError(in_english(error)) from error
         return Departure(url)
 
     def receive(self, request: HttpRequest) -> Answer | None:

@@ -215,7 +215,7 @@ def test_english_is_as_it_was_written() -> None:
             "The connector is disabled by now.",
             "Le connecteur est devenu « désactivé » entre-temps.",
         ),
-        ("The connector is brouillon.", "Le connecteur est « brouillon »."),
+        ("The connector is draft.", "Le connecteur est « brouillon »."),
     ],
 )
 def test_french(text: str, words: str) -> None:

@@ -281,6 +281,14 @@ def test_what_an_address_may_do(
     assert says in refusal(read(maker, serve(**answer)))
 
 
+def test_why_nothing_was_fetched_in_french(maker: Client, serve: Serve) -> None:
+    maker.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"
+
+    assert "répond par une redirection" in refusal(
+        read(maker, serve(status=302, location="http://127.0.0.1/x"))
+    )
+
+
 def test_no_transaction_is_open_while_fetching(
     maker: Client, idp: IdP, monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
