@@ -14,6 +14,8 @@ from django.core.paginator import Paginator
 from django.db.models import Field, ManyToManyField, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +58,18 @@ class PermissionsField(forms.ModelMultipleChoiceField[Permission]):
         return permission_name(permission)
 
 
+class Boxes(forms.CheckboxSelectMultiple):
+    """Boxes to tick, as one group to a screen reader: the label on Django's page is of none of them."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(attrs={"class": "boxes"})
+        self.label = label
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        boxes = super().render(*args, **kwargs)
+        return format_html('<div role="group" aria-label="{}">{}</div>', self.label, boxes)
+
+
 class OffersPermissions(forms.ModelForm[Any]):
     """Offers what some role holds, since nothing here asks for more, or only a superuser may have it.
 
@@ -93,7 +107,7 @@ class NamesPermissions(admin.ModelAdmin[Any]):
         }
         if isinstance(db_field, ManyToManyField) and db_field.related_model in fields:
             form_class = fields[db_field.related_model]
-            boxes = forms.CheckboxSelectMultiple(attrs={"class": "boxes"})
+            boxes = Boxes(str(capfirst(db_field.verbose_name)))
             return db_field.formfield(form_class=form_class, widget=boxes, **kwargs)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

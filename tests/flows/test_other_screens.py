@@ -95,13 +95,14 @@ def test_permissions_are_read_whole(
     page.set_viewport_size({"width": width, "height": 900})
     card = f"{USERS}{carol.pk}/change/"
     page.goto(site + (card if place == "card" else "/maker/auth/group/add/"))
-    expect(page.get_by_label("and change what they trust")).to_be_visible()
-    names = page.locator(".boxes label")
+    boxes = page.get_by_role("group", name="permissions")
+    expect(boxes.get_by_label("and change what they trust")).to_be_visible()
+    names = boxes.locator("label")
     assert (
         names.evaluate_all("all => all.filter(each => each.scrollWidth > each.clientWidth)") == []
     )
-    boxes = names.evaluate_all("all => all.map(each => each.firstElementChild.offsetWidth)")
-    assert len(set(boxes)) == 1
+    widths = names.evaluate_all("all => all.map(each => each.firstElementChild.offsetWidth)")
+    assert len(set(widths)) == 1, "none is drawn out"
 
 
 def test_connectors_of_the_user_card(administrator: Page, site: str, carol: User) -> None:
