@@ -22,6 +22,7 @@ from .models import Link
 
 MAX_SESSION: Final = timedelta(hours=12)
 _LINK: Final = "sso_link"
+# Another one whenever the connector is switched off, so that no session comes back.
 _EPOCH: Final = "sso_epoch"
 
 
@@ -66,7 +67,7 @@ def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
     """Sign the link's user in; the session's key and CSRF token change (session fixation)."""
     auth.login(request, link.user, backend=BACKEND)
     request.session[_LINK] = link.pk
-    request.session[_EPOCH] = _epoch(link)
+    request.session[_EPOCH] = link.connector.session_epoch
     end = timezone.now() + MAX_SESSION
     request.session.set_expiry(min(end, identity.not_after) if identity.not_after else end)
 
@@ -81,7 +82,7 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
     if (
         link is None
         or obstacle(link)
-        or session.get(_EPOCH) != _epoch(link)
+        or session.get(_EPOCH) != link.connector.session_epoch
         or not constant_time_compare(
             session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
         )
@@ -90,11 +91,6 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
         return AnonymousUser()
     link.user.backend = BACKEND
     return link.user
-
-
-def _epoch(link: Link) -> str:
-    """Changes whenever the user or the connector is switched off, so that no session comes back."""
-    return f"{link.user.session_epoch}.{link.connector.session_epoch}"
 
 
 class AuthenticationMiddleware(DjangoAuthenticationMiddleware):

@@ -183,5 +183,5 @@ class PendingLogin(models.Model):
 
     @classmethod
     def clear_expired(cls) -> int:
-        """Delete rows that ended; they stay as long as an unsolicited answer must remember them."""
-        return cls.objects.filter(expires_at__lt=timezone.now() - UNSOLICITED_PAUSE).delete()[0]
+        """Delete rows that ended, long after an unsolicited answer has to remember one."""
+        return cls.objects.filter(expires_at__lt=timezone.now()).delete()[0]

@@ -109,6 +109,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return self.full_name or self.username
 
+    def get_session_auth_hash(self) -> str:
+        """What a session must hold, else it is over; another one whenever the user is switched off."""
+        return f"{super().get_session_auth_hash()}.{self.session_epoch}"
+
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password)
         self.must_change_password = False

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -105,7 +106,7 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
     def _remove(self, request: HttpRequest, connector: Connector, item: SigningCertificate) -> None:
         with transaction.atomic():
             # Two who remove one of the last two each would otherwise leave none, or undo the other.
-            current = Connector.objects.select_for_update().get(pk=connector.pk)
+            current = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
             if _found(current, item.fingerprint) is None:
                 return
             if is_needed(current):

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -33,15 +34,14 @@ class Switches(admin.ModelAdmin[Connector]):
     @method_decorator(require_POST)
     def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
         connector = self._to_switch(request, object_id)
-        if connector.missing():
-            messages.error(
-                request, _("Something required is missing, so the connector can't be enabled.")
-            )
-        else:
-            self._switch(request, connector, on=True)
+        if self._switch(request, connector, on=True):
             messages.success(
                 request,
                 _("%(name)s is enabled: agents can sign in through it.") % {"name": connector.name},
+            )
+        else:
+            messages.error(
+                request, _("Something required is missing, so the connector can't be enabled.")
             )
         return _page_of(connector)
 
@@ -77,15 +77,18 @@ class Switches(admin.ModelAdmin[Connector]):
             raise PermissionDenied
         return connector
 
-    def _switch(self, request: HttpRequest, connector: Connector, *, on: bool) -> None:
+    def _switch(self, request: HttpRequest, connector: Connector, *, on: bool) -> bool:
+        """Whether it could be."""
         with transaction.atomic():
-            # A change that somebody else saves meanwhile must not be undone by this one.
-            current = Connector.objects.select_for_update().get(pk=connector.pk)
-            if current.enabled == on:
-                return
-            current.enabled = on
-            current.save(update_fields=["enabled", "updated_at"])
-            self.log_change(request, current, [{"changed": {"fields": ["Enabled"]}}])
+            # What somebody else saves meanwhile counts, and must not be undone by this.
+            current = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
+            if on and current.missing():
+                return False
+            if current.enabled != on:
+                current.enabled = on
+                current.save(update_fields=["enabled", "updated_at"])
+                self.log_change(request, current, [{"changed": {"fields": ["Enabled"]}}])
+        return True
 
 
 def may_switch(request: HttpRequest) -> bool:

@@ -61,7 +61,9 @@ def _check(entry: Entry, connectors: Mapping[str, Connector]) -> None:
 
 
 def _write_users(batch: _Given, changes: list[str]) -> None:
-    stored = {user.username: user for user in User.objects.filter(username__in=batch)}
+    # Locked, since what is read is written again: to change one's rank must not make them active.
+    users = User.objects.select_for_update().filter(username__in=batch)
+    stored = {user.username: user for user in users}
     new, changed = [], []
     for username, given in batch.items():
         user = stored.get(username) or User(username=username)

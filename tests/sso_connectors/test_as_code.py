@@ -20,6 +20,7 @@ from sso_connectors.models import Connector, IdentifierFormat, Link
 from sso_connectors.providers import PROVIDERS
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, SigningKey, bare, default_key, ec_key, other_key, weak_key
+from tests.rivals import rival
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -990,3 +991,19 @@ def test_five_thousand_users(apply: Apply, django_assert_max_num_queries: Any) -
         exported = export()
     assert len(exported["users"]) == 5000
     assert all(user["connectors"] == ["hub"] for user in exported["users"])
+
+
+@pytest.mark.row(16)
+@pytest.mark.django_db(transaction=True)
+def test_user_deactivated_while_a_file_is_applied(apply: Apply, alice: User) -> None:
+    """The file says nothing of it, so it changes nothing of it."""
+
+    def deactivate() -> None:
+        alice.is_active = False
+        alice.save()
+
+    with rival(deactivate):
+        apply({"users": [{"username": alice.username, "staff": True}]})
+
+    alice.refresh_from_db()
+    assert (alice.is_staff, alice.is_active) == (True, False)

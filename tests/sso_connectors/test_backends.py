@@ -86,6 +86,17 @@ def test_session_does_not_come_back_to_life(
     assert agent.username == "alice@acme.example"
 
 
+@pytest.mark.row(16)
+def test_session_by_password_does_not_come_back_to_life(agent: Agent, make_user: UserMaker) -> None:
+    staff = make_user("staff@acme.example", is_staff=True)
+    agent.client.force_login(staff, backend="sso_connectors.backends.PasswordBackend")
+    assert agent.username == "staff@acme.example"
+
+    switch(staff, "is_active")
+
+    assert agent.username is None
+
+
 @pytest.mark.row(37)
 def test_who_has_a_connector_has_no_password(
     agent: Agent, connector: Connector, make_user: UserMaker

@@ -79,6 +79,17 @@ def test_two_first_sign_ins_at_once(connector: Connector, alice: User) -> None:
     assert Link.objects.get().subject == "rival"
 
 
+@pytest.mark.row(16)
+def test_unlinked_at_the_last_moment(connector: Connector, alice: User) -> None:
+    def unlink(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith('UPDATE "sso_connectors_link"'):
+            Link.objects.all().delete()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(unlink), pytest.raises(NotAdmitted):
+        linked_user(connector, identity("alice@acme.example", "one"), Checks())
+
+
 @pytest.mark.row(23)
 @pytest.mark.parametrize("is_test", [False, True])
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from sso_connectors.attempts import Attempt, Checks
 from sso_connectors.models import Connector
-from sso_connectors.pending import PendingLogin, PendingState, digest
+from sso_connectors.pending import UNSOLICITED_PAUSE, PendingLogin, PendingState, digest
 from tests.agent import Agent
 from tests.idp import IdP
 from users.models import User
@@ -93,9 +93,23 @@ def test_claim_needs_all_that_must_be_true(
     assert pending.state == PendingState.ANSWERED, "a failed claim burns nothing"
 
 
+@pytest.mark.row(24)
+def test_only_an_answer_to_nothing_in_this_browser_is_remembered(pending: PendingLogin) -> None:
+    """Or whoever has just begun here by themselves would be told that their provider is set up wrongly."""
+    here = {"browser": "browser", "connector_id": pending.connector_id}
+    assert not PendingLogin.began_unsolicited(**here)
+
+    PendingLogin.objects.update(unsolicited=True)
+    assert PendingLogin.began_unsolicited(**here)
+    assert not PendingLogin.began_unsolicited(**{**here, "browser": "another"})
+    assert not PendingLogin.began_unsolicited(**{**here, "connector_id": 0})
+    with time_machine.travel(timezone.now() + UNSOLICITED_PAUSE + timedelta(seconds=1)):
+        assert not PendingLogin.began_unsolicited(**here)
+
+
 def test_clear_expired_keeps_what_is_under_way(pending: PendingLogin) -> None:
     assert PendingLogin.clear_expired() == 0
-    with time_machine.travel(timezone.now() + timedelta(minutes=13)):
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
         assert PendingLogin.clear_expired() == 1
 
 

@@ -1,18 +1,16 @@
 """Two who save at once: nobody gets an error page, and neither undoes what the other did."""
 
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 
 from sso_connectors.models import Connector, Link
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
+from tests.rivals import rival
 from users.models import User
 
 from .test_connectors import ADD, LIST, form
@@ -73,7 +71,6 @@ def test_switched_off_while_the_form_is_saved(
     maker: Client, idp: IdP, connector: Connector, alice: User, what: str
 ) -> None:
     """And on again, by the form: the sessions from before stay over."""
-    is_off, is_waited_for = Event(), Event()
     if what == "connector":
         thing: Connector | User = connector
         address, values = f"{LIST}{connector.pk}/change/", form(idp)
@@ -81,29 +78,41 @@ def test_switched_off_while_the_form_is_saved(
         thing, address, values = alice, url_of(alice), card(alice)
 
     def switch_off() -> None:
-        try:
-            with transaction.atomic():
-                setattr(thing, "enabled" if what == "connector" else "is_active", False)
-                thing.save()
-                is_off.set()
-                is_waited_for.wait(10)
-                time.sleep(0.3)  # until the form stands before the lock
-        finally:
-            connection.close()
+        setattr(thing, "enabled" if what == "connector" else "is_active", False)
+        thing.save()
 
-    def tell(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if sql.startswith(("BEGIN", "UPDATE")) or "FOR UPDATE" in sql:
-            is_waited_for.set()
-        return execute(sql, *arguments)
-
-    with ThreadPoolExecutor(1) as pool:
-        rival = pool.submit(switch_off)
-        assert is_off.wait(10)
-        with connection.execute_wrapper(tell):
-            assert maker.post(address, values).status_code == 302
-        rival.result()
+    with rival(switch_off):
+        assert maker.post(address, values).status_code == 302
 
     epoch = thing.session_epoch
     assert epoch
     thing.refresh_from_db()
     assert thing.session_epoch == epoch
+
+
+@pytest.mark.row(17)
+@pytest.mark.django_db(transaction=True)
+def test_enabled_while_it_becomes_a_draft(maker: Client, make_connector: ConnectorMaker) -> None:
+    connector = make_connector(enabled=False)
+
+    def make_draft() -> None:
+        connector.certificates = ""
+        connector.save()
+
+    with rival(make_draft):
+        page = maker.post(f"{LIST}{connector.pk}/enable/", follow=True).content.decode()
+
+    assert "Something required is missing" in page
+    connector.refresh_from_db()
+    assert not connector.enabled
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("action", ["enable", "disable", "certificates/{}/remove"])
+def test_changed_while_it_is_deleted(
+    maker: Client, idp: IdP, make_connector: ConnectorMaker, action: str
+) -> None:
+    connector = make_connector(enabled=action == "disable")
+    address = f"{LIST}{connector.pk}/{action.format(idp.key.fingerprint)}/"
+    with rival(connector.delete):
+        assert maker.post(address).status_code == 404
