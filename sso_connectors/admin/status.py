@@ -57,7 +57,7 @@ def _sentence(state: State) -> SafeString | str:
     return {
         State.DRAFT: _("Something is still missing, so nobody can sign in through it."),
         State.DISABLED: _("Switched off: a test sign-in works, agents can't sign in."),
-        State.READY: _("Agents can sign in, though nobody has tried it yet as it is now."),
+        State.READY: _("Agents can sign in, but nobody has tried these settings yet."),
         State.TESTED: _("A sign-in has passed: it works."),
         State.FAILING: _("The last sign-ins of several people all failed for one cause."),
     }[state]

@@ -141,7 +141,7 @@ def test_status_says_what_comes_next(
     states: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "draft": ({"certificates": "", "enabled": False}, "Still missing: certificate.", []),
         "disabled": ({"enabled": False}, "agents can't sign in", ["Test sign-in"]),
-        "ready": ({}, "nobody has tried it yet", ["Test sign-in"]),
+        "ready": ({}, "nobody has tried these settings yet", ["Test sign-in"]),
         "tested": (tested, "A sign-in passed on", ["Copy the login address"]),
         "failing": (tested | {"failing_cause": "x"}, "all failed", ["Copy the login address"]),
         "expiring": (
