@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.core import signing
+from django.db import IntegrityError
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
@@ -202,10 +203,14 @@ def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: o
     if due("clear-expired", every=60):
         PendingLogin.clear_expired()
     attempt.browser = digest(browser)[:16]
-    attempt.save()
     pending = PendingLogin.prepare(browser=browser, connector=connector, attempt=attempt, **fields)
-    departure = PROTOCOLS[connector.type].begin(connector, pending)
-    pending.save()
+    try:
+        attempt.save()
+        departure = PROTOCOLS[connector.type].begin(connector, pending)
+        pending.save()
+    except IntegrityError as error:
+        attempt.connector = None
+        raise UnknownConnector("The connector was deleted meanwhile.") from error
     return departure
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
+from sso_connectors import login
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
 from sso_connectors.pending import PendingLogin
@@ -172,3 +173,27 @@ def test_subject_of_another_user_is_refused(
     Link.objects.filter(user=bob).update(subject="bob-for-good")
 
     refused(way.sign_in(agent, ALICE, subject="bob-for-good"), "not_admitted")
+
+
+@pytest.mark.row(16)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["due", "PROTOCOLS"])
+def test_connector_is_deleted_while_a_login_begins(
+    agent: Agent, connector: Connector, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the attempt is stored, or before the login is: a provider may be asked in between."""
+    real: Any = getattr(login, step)
+
+    class Late(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            Connector.objects.all().delete()
+            return real[key]
+
+    def late(*arguments: Any, **named: Any) -> Any:
+        Connector.objects.all().delete()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(login, step, Late() if isinstance(real, dict) else late)
+    response = agent.client.get(connector.login_address)
+
+    assert refused(response, "unknown_connector", status=404).connector is None

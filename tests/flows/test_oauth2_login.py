@@ -389,6 +389,17 @@ def test_connector_disabled_before_the_answer(
     assert provider.asked("token") == []
 
 
+@pytest.mark.row(17)
+def test_method_that_is_gone_before_the_answer(
+    agent: Agent, provider: OpenIdProvider, alice: User
+) -> None:
+    """As after an update that knows it no longer; the database can't tell."""
+    answer = provider.authorize(agent.start_oauth())
+    Connector.objects.update(authentication_method="gone")
+
+    refused(agent.bring(answer), "connector_not_ready")
+
+
 # --- one reply URL for all providers ----------------------------------------------------------------
 
 

@@ -180,7 +180,9 @@ def test_answers_and_last_steps_are_throttled_too(
         assert agent.post("x").status_code == 429
         agent.client.get(f"{CALLBACK}?handle=x")
         assert agent.client.get(f"{CALLBACK}?handle=x").status_code == 429
-    assert Attempt.objects.count() == 2, "what is throttled stores nothing"
+        agent.client.get(f"{CALLBACK}?unsolicited=x")
+        assert agent.client.get(f"{CALLBACK}?unsolicited=x").status_code == 429
+    assert Attempt.objects.count() == 3, "what is throttled stores nothing"
 
 
 @pytest.mark.row(38)

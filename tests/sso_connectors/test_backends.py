@@ -136,8 +136,9 @@ def test_session_of_staff_ends_when_their_connector_may_no_longer_sign_staff_in(
 def test_session_lasts_twelve_hours_at_most_however_busy(
     agent: Agent, idp: IdP, alice: User
 ) -> None:
-    agent.sign_in(idp)
+    """And however long the identity provider would have it."""
     start = timezone.now()
+    agent.sign_in(idp, session_not_on_or_after=start + timedelta(days=2))
     with time_machine.travel(start + timedelta(hours=11, minutes=59)):
         assert agent.username == "alice@acme.example"
     with time_machine.travel(start + timedelta(hours=12, minutes=1)):

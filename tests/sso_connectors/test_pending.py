@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import time_machine
@@ -96,7 +96,7 @@ def test_claim_needs_all_that_must_be_true(
 @pytest.mark.row(24)
 def test_only_an_answer_to_nothing_in_this_browser_is_remembered(pending: PendingLogin) -> None:
     """Or whoever has just begun here by themselves would be told that their provider is set up wrongly."""
-    here = {"browser": "browser", "connector_id": pending.connector_id}
+    here: dict[str, Any] = {"browser": "browser", "connector_id": pending.connector_id}
     assert not PendingLogin.began_unsolicited(**here)
 
     PendingLogin.objects.update(unsolicited=True)
