@@ -169,6 +169,11 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     expect(tenant).to_be_visible()
     expect(issuer).to_be_hidden()
     expect(page.get_by_text("Application (client) ID")).to_be_visible()
+    headings = page.locator(":is(.step-2, .step-3) > .fieldset-heading:visible")
+    expect(headings).to_have_text(
+        ["Give this to Microsoft Entra ID", "Paste these from Microsoft Entra ID"],
+        use_inner_text=True,
+    )
     register = page.get_by_role("link", name="App registrations")
     expect(register).to_have_attribute("href", "https://entra.microsoft.com/")
     expect(register).to_have_attribute("rel", "noreferrer noopener")
@@ -177,6 +182,10 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     page.get_by_label("Authentication method").select_option("google")
     expect(again).to_be_hidden()
     page.get_by_label("Authentication method").select_option("oidc")
+    expect(headings).to_have_text(
+        ["Give this to the identity provider", "Paste these from the identity provider"],
+        use_inner_text=True,
+    )
     expect(tenant).to_be_hidden()
     expect(register).to_be_hidden()
     expect(page.get_by_text("Application (client) ID")).to_be_hidden()
@@ -495,6 +504,10 @@ def test_works_without_javascript(
     page.get_by_label("Hosted domain").fill("no domain")
     page.get_by_label("Tenant").fill("no tenant, and not Google's business")
     page.get_by_label("ask for the password again").check()
+    types = page.locator(".step-2 > .fieldset-heading").evaluate_all(
+        "headings => headings.map((each) => getComputedStyle(each, '::after').content)"
+    )
+    assert types == ['" SAML v2"', '" OAUTH 2"']
     picture(page, "connector-without-javascript")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".field-force_authn .errorlist")).to_contain_text("Google can't be made")
