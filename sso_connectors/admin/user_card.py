@@ -44,6 +44,7 @@ class LinkInline(admin.TabularInline[Link, User]):
     """Written by staff with the permission, as far as they may change the card (see UserAdmin)."""
 
     model = Link
+    template = "admin/users/user/links.html"
     extra = 0
     form = LinkForm
     verbose_name = _("SSO connector")
