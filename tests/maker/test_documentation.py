@@ -98,3 +98,46 @@ def test_every_row_that_a_test_defends_is_explained() -> None:
     explained = {int(row) for row in re.findall(r"^\| *(\d+) *\|", page, re.MULTILINE)}
     assert {1, 12, 29} <= defended, "a test of the test"
     assert defended <= explained, defended - explained
+
+
+def code(*tops: str) -> dict[str, str]:
+    """The text of each file of ours below these folders, by its path."""
+    files = (file for top in tops for file in (ROOT / top).rglob("*.py"))
+    return {f"/{file.relative_to(ROOT)}": file.read_text() for file in files}
+
+
+def quoted(cell: str) -> set[str]:
+    return set(re.findall(r"`([\w./]+)`", cell))
+
+
+def test_every_guard_and_test_on_the_page_of_attacks_exists() -> None:
+    guards, tests = code(*OURS, "tests"), code("tests")
+    missing = []
+    rows = re.findall(
+        r"^\| *(\d+) *\|[^|]+\|([^|]+)\|([^|]+)\|$",
+        (ROOT / "docs/security.md").read_text(),
+        re.MULTILINE,
+    )
+    assert len(rows) == 40
+    for row, guard, proof in rows:
+        for cell, files in ((guard, guards), (proof, tests)):
+            names = {name for name in quoted(cell) if name.endswith(".py")}
+            found = {path for path in files if path.endswith(tuple(f"/{name}" for name in names))}
+            missing += [
+                (row, name)
+                for name in names
+                if not any(path.endswith(f"/{name}") for path in found)
+            ]
+            if files is guards:
+                text = "\n".join(files[path] for path in found)
+                words = {
+                    word
+                    for name in quoted(cell) - names - our_commands()
+                    for word in name.split(".")
+                }
+                missing += [(row, each) for each in words if not re.search(rf"\b{each}\b", text)]
+            else:
+                text = "\n".join(files.values())
+                functions = {name for name in quoted(cell) if re.fullmatch(r"test_\w+", name)}
+                missing += [(row, each) for each in functions if f"def {each}(" not in text]
+    assert not missing
