@@ -76,7 +76,11 @@ class TakesPaste(forms.ModelForm[Connector]):
         if "certificates" not in self.fields or not text:
             return
         if _holds_private_key(text):
-            error = private_key()
+            (why,) = private_key().messages
+            # At the top of the page it stands far from the box.
+            error = ValidationError(
+                _("In the box “Paste anything”: %(why)s"), code=PRIVATE_KEY, params={"why": why}
+            )
         else:
             error = ValidationError(
                 _(

@@ -169,8 +169,10 @@
     if (document.querySelector(".errornote")) {
       // What was refused may hold a secret, which the browser would keep to send it again at a reload.
       history.replaceState(history.state, "");
-      // The form is long. At "load", since a script of the admin's own goes to the first field.
+      // The form is long, unless the first mistake is said at its top. At "load", since a script of the
+      // admin's own goes to the first field.
       window.addEventListener("load", () => {
+        if (document.querySelector(".errorlist.nonfield")) return;
         document.querySelector(".form-row.errors:not([hidden]) :is(input, select, textarea)")?.focus();
       });
     }

@@ -240,7 +240,7 @@ def test_the_box_of_a_private_key_is_emptied_and_nothing_else(maker: Client, idp
 
         response = maker.post(ADD, form(idp, paste=text, name="Typed"))
         (sentence,) = errors(response)["__all__"]
-        assert sentence.startswith("There was a private key in this, and it was not kept.")
+        assert sentence.startswith("In the box “Paste anything”: There was a private key in this")
         assert box(response) == ""
         assert 'value="Typed"' in response.content.decode()
         assert idp.key.pem.splitlines()[1] in response.content.decode()
