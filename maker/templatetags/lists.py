@@ -19,8 +19,10 @@ def with_names(cells: Iterable[str], columns: Iterable[dict[str, Any]]) -> Itera
     """
     for cell, column in zip(cells, columns, strict=True):
         opening, rest = cell[:3], cell[3:]
-        role = "rowheader" if opening == "<th" else "cell"
+        said = SafeString(' role="cell"')
+        if opening == "<th":  # the row's own name, and no matter of its column's
+            said = SafeString(' role="rowheader"')
         # A heading that is markup is a box to tick or a menu's, which speak for themselves.
-        is_words = not isinstance(column["text"], SafeString)
-        name = format_html(' data-label="{}"', capfirst(column["text"])) if is_words else ""
-        yield format_html('{} role="{}"{}{}', SafeString(opening), role, name, SafeString(rest))
+        elif not isinstance(column["text"], SafeString):
+            said += format_html(' data-label="{}"', capfirst(column["text"]))
+        yield format_html("{}{}{}", SafeString(opening), said, SafeString(rest))

@@ -21,7 +21,7 @@ def test_cells_have_their_columns_names_and_their_roles() -> None:
 
     assert "".join(with_names(cells, columns)) == (
         '<td role="cell" class="action-checkbox"><input></td>'
-        '<th role="rowheader" data-label="Name" class="field-name"><a href="1/">Acme</a></th>'
+        '<th role="rowheader" class="field-name"><a href="1/">Acme</a></th>'
         '<td role="cell" data-label="Its &quot;note&quot;" class="field-note">a &lt;td b</td>'
     )
     for cell in with_names(cells, columns):
