@@ -91,11 +91,13 @@ class CountedDeletion:
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with history_together(by=_who_stays(request, gone=obj == request.user)):
+            _hold(type(obj), [obj.pk])
             obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         own = queryset.filter(pk=request.user.pk) if queryset.model is User else queryset.none()
         with history_together(by=_who_stays(request, gone=own.exists())):
+            _hold(queryset.model, queryset.values("pk"))
             queryset.delete()
 
     def _lacks_permission(self, request: HttpRequest, model: type[Model], rows: _Rows) -> bool:
@@ -118,6 +120,11 @@ class CountedDeletion:
             return str(row)
         view = f"{self.admin_site.name}:{row._meta.app_label}_{row._meta.model_name}_change"
         return format_html('<a href="{}">{}</a>', reverse(view, args=[quote(row.pk)]), row)
+
+
+def _hold(model: type[Model], keys: Any) -> None:
+    """Let nothing new refer to these rows: a login that begins meanwhile would make their deletion fail."""
+    list(model._base_manager.select_for_update().filter(pk__in=keys).values_list("pk"))
 
 
 def _who_stays(request: HttpRequest, *, gone: bool) -> User | None:

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
@@ -87,7 +88,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         now = self.get_object(request, unquote(object_id))
         if now is None:
             raise Http404
-        item = self.model._default_manager.select_for_update().get(pk=now.pk)
+        item = get_object_or_404(self.model._default_manager.select_for_update(), pk=now.pk)
         now = self.model._default_manager.get(pk=item.pk)
         if not self.has_change_permission(request, now):
             raise PermissionDenied

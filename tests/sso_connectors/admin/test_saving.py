@@ -1,13 +1,16 @@
 """Two who save at once: nobody gets an error page, and neither undoes what the other did."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client
 
-from sso_connectors.models import Connector, Link
+from sso_connectors.models import Attempt, Connector, Link
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
 from tests.rivals import rival
@@ -108,11 +111,48 @@ def test_enabled_while_it_becomes_a_draft(maker: Client, make_connector: Connect
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("action", ["enable", "disable", "certificates/{}/remove"])
+@pytest.mark.parametrize(
+    "action",
+    ["enable", "disable", "certificates/{fingerprint}/remove", "history/{version}/return"],
+)
 def test_changed_while_it_is_deleted(
     maker: Client, idp: IdP, make_connector: ConnectorMaker, action: str
 ) -> None:
     connector = make_connector(enabled=action == "disable")
-    address = f"{LIST}{connector.pk}/{action.format(idp.key.fingerprint)}/"
+    version = connector.history.get().pk
+    action = action.format(fingerprint=idp.key.fingerprint, version=version)
+    address = f"{LIST}{connector.pk}/{action}/"
     with rival(connector.delete):
         assert maker.post(address).status_code == 404
+
+
+@pytest.mark.row(16)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("many", [False, True])
+def test_deleted_while_logins_begin(maker: Client, connector: Connector, many: bool) -> None:
+    begun: list[Future[None]] = []
+
+    def begin() -> None:
+        try:
+            with suppress(IntegrityError):  # see login.py, where it is a page like any other
+                Attempt.objects.create(connector=connector)
+        finally:
+            connection.close()
+
+    def let_in(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith('DELETE FROM "sso_connectors_connector"'):
+            begun.append(pool.submit(begin))
+            time.sleep(0.3)
+        return execute(sql, *arguments)
+
+    address, form = f"{LIST}{connector.pk}/delete/", {"post": "yes"}
+    if many:
+        address, form = (
+            LIST,
+            {**form, "action": "delete_selected", "_selected_action": connector.pk},
+        )
+    with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(let_in):
+        assert maker.post(address, form).status_code == 302
+        begun.pop().result()
+
+    assert not Connector.objects.exists()
