@@ -273,6 +273,9 @@ def test_who_may_test_sees_the_result(
     others = test_sign_in(maker, connector, idp)
     assert tester.get(f"{LIST}{others.pk}/change/").status_code == 403
 
+    User.objects.get(username="staff@maker.example").user_permissions.clear()
+    assert tester.get(f"{LIST}{attempt.pk}/change/").status_code == 403, "nor for good"
+
 
 def test_test_sign_in_of_a_reader_offers_no_other(
     make_staff: StaffMaker, connector: Connector, idp: IdP, alice: User
