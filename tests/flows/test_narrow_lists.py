@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from sso_connectors.attempts import Attempt
 from users.models import User
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-PHONE: Final = {"width": 390, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 800}
 
 
 @pytest.fixture(params=["en", "fr"])
