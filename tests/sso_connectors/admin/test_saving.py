@@ -149,7 +149,7 @@ def test_deleted_while_logins_begin(maker: Client, connector: Connector, many: b
     if many:
         address, form = (
             LIST,
-            {**form, "action": "delete_selected", "_selected_action": connector.pk},
+            {**form, "action": "delete_selected", "_selected_action": str(connector.pk)},
         )
     with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(let_in):
         assert maker.post(address, form).status_code == 302

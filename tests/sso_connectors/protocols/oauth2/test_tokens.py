@@ -521,6 +521,15 @@ def test_one_lease_at_a_time(link: Link, hub: Hub) -> None:
     assert not Token.objects.get().take_lease()
 
 
+def test_who_was_too_slow_gives_nobody_elses_lease_back(link: Link, hub: Hub) -> None:
+    slow = hub.sign_in(link)
+    assert slow.take_lease()
+    with time_machine.travel(timezone.now() + vault.LEASE + timedelta(seconds=1)):
+        assert Token.objects.get().take_lease()
+        slow.note_failure("timeout")
+        assert not Token.objects.get().take_lease()
+
+
 # --- what happens meanwhile ---------------------------------------------------------------------
 
 
