@@ -1,5 +1,7 @@
 """Rows of lists whose cells tell what they are."""
 
+from typing import Any
+
 import pytest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,7 +15,7 @@ def test_cells_have_their_columns_names_and_their_roles() -> None:
         SafeString('<th class="field-name"><a href="1/">Acme</a></th>'),
         SafeString('<td class="field-note">a &lt;td b</td>'),
     ]
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"text": SafeString("<input>")},
         {"text": "name"},
         {"text": 'its "note"'},
