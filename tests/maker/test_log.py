@@ -59,3 +59,21 @@ def test_logins_are_logged_without_names(
     text = "\n".join(lines)
     for secret in ("@acme.example", "not-a-known-reference", saml_response[:60], "<Assertion"):
         assert secret not in text
+
+
+@pytest.mark.row(32)
+@pytest.mark.parametrize(
+    ("logger", "level"),
+    [
+        ("saml2.response", logging.WARNING),
+        ("xmlschema", logging.WARNING),
+        ("django.request", logging.ERROR),
+        ("urllib3.connectionpool", logging.ERROR),
+    ],
+)
+def test_what_others_would_write_is_not_written(
+    logger: str, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole assertions, paths with an agent's address, queries with a token: however much is asked for."""
+    monkeypatch.setattr(logging.getLogger(), "level", logging.DEBUG)
+    assert logging.getLogger(logger).getEffectiveLevel() >= level

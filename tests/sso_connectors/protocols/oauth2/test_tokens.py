@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from sso_connectors import key_rotation, vault
-from sso_connectors.encryption import Secret
+from sso_connectors.encryption import NoEncryptionKey, Secret
 from sso_connectors.errors import IdentityProviderError, NotAdmitted
 from sso_connectors.identity import Grant
 from sso_connectors.models import Connector, Link, Token
@@ -718,3 +718,19 @@ def test_no_secret_stands_on_the_page_of_a_fault(
     (new,) = hub.grants
     for secret in (old.access_token, old.refresh_token, new.access, new.refresh, CLIENT_SECRET):
         assert secret not in page
+
+
+@pytest.mark.row(32)
+def test_no_secret_stands_on_the_page_of_a_fault_at_the_sealing(
+    link: Link, hub: Hub, settings: Any
+) -> None:
+    token = hub.sign_in(link)
+    settings.FIELD_ENCRYPTION_KEYS = []
+    with pytest.raises(NoEncryptionKey) as caught:
+        token.replace(Grant(access_token="at-in-clear", refresh_token="rt-in-clear"))
+    (_ours, *within) = caught.traceback
+    reporter = ExceptionReporter(None, caught.type, caught.value, within[0]._rawentry)
+    page = reporter.get_traceback_html()
+
+    assert "_columns" in page
+    assert "in-clear" not in page
