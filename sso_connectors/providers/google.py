@@ -47,16 +47,14 @@ class Google(OpenIdConnect):
     def vouched_email(self, person: Mapping[str, Any]) -> str:
         """Google vouches for its own addresses; of others it has once seen a mail arrive there."""
         address = super().vouched_email(person)
-        if not address or self.option("hosted_domain"):
-            return address
-        is_own = bool(person.get("hd")) or address.lower().endswith("@gmail.com")
-        self.checks.record(
-            "whose address",
-            is_own,
-            expected="an address of a Google Workspace domain, or of gmail.com",
-            received=address,
-        )
-        return address if is_own else ""
+        if address and not self.option("hosted_domain"):
+            self.checks.record(
+                "whose address",
+                bool(person.get("hd")) or address.lower().endswith("@gmail.com"),
+                expected="an address of a Google Workspace domain, or of gmail.com",
+                received=address,
+            )
+        return address
 
     def identify(self, person: Mapping[str, Any]) -> Claims:
         wanted = self.option("hosted_domain")

@@ -1,16 +1,21 @@
-"""Two who save at once: nobody gets an error page, and neither undoes what the other did."""
+"""Two who save at once, or one after the other: nobody gets an error page, and neither undoes what the
+other did."""
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection
 from django.test import Client
 
 from sso_connectors.models import Attempt, Connector, Link
+from sso_connectors.states import note_passed
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
 from tests.rivals import rival
@@ -65,6 +70,90 @@ def test_one_link_added_twice(maker: Client, connector: Connector, make_user: Us
 
     assert "The user is linked to this connector already." in response.content.decode()
     assert Link.objects.count() == 1
+
+
+def opened(page: str) -> dict[str, str]:
+    """What a page posts of how it was opened."""
+    (value,) = re.findall(r'name="_opened" value="([^"]*)"', page)
+    return {"_opened": unescape(value)}
+
+
+def errors_at_the_top(page: str) -> list[str]:
+    return [
+        unescape(each)
+        for found in re.findall(r'<ul class="errorlist nonfield"[^>]*>(.*?)</ul>', page, re.DOTALL)
+        for each in re.findall(r"<li>(.*?)</li>", found)
+    ]
+
+
+@pytest.mark.row(17)
+def test_a_page_that_stood_open_puts_nothing_back_unasked(
+    maker: Client, idp: IdP, connector: Connector
+) -> None:
+    address = f"{LIST}{connector.pk}/change/"
+    values = form(idp, name="Acme, Inc.")
+    before = opened(maker.get(address).content.decode())
+    connector.enabled = False
+    connector.contact = "it@acme.example"
+    connector.save()
+
+    refused = maker.post(address, {**values, **before}).content.decode()
+
+    (error,) = errors_at_the_top(refused)
+    assert error.startswith("Changed since you opened this page: Contact and Enabled.")
+    connector.refresh_from_db()
+    assert (connector.enabled, connector.name) == (False, "Acme")
+    # Whoever was told and saves again means it.
+    assert maker.post(address, {**values, **opened(refused)}).status_code == 302
+    connector.refresh_from_db()
+    assert (connector.enabled, connector.name) == (True, "Acme, Inc.")
+
+
+def test_what_was_read_into_an_open_page_is_no_reason_to_forget(
+    maker: Client, idp: IdP, connector: Connector
+) -> None:
+    """Without JavaScript *Read* shows the form anew, which says nothing of what changed."""
+    address = f"{LIST}{connector.pk}/change/"
+    before = opened(maker.get(address).content.decode())
+    Connector.objects.update(enabled=False)
+
+    page = maker.post(address, {**form(idp), **before, "_read": "box", "paste": idp.metadata()})
+
+    assert opened(page.content.decode()) == before
+
+
+@pytest.mark.row(27)
+def test_a_rank_taken_away_meanwhile_stays_away(maker: Client, make_user: UserMaker) -> None:
+    bob = make_user("bob@maker.example", is_staff=True)
+    support = Group.objects.get(name="Support")
+    bob.groups.add(support)
+    before = opened(maker.get(url_of(bob)).content.decode())
+    bob.groups.clear()
+
+    values = {**card(bob), "groups": [str(support.pk)], **before}
+    page = maker.post(url_of(bob), values, HTTP_ACCEPT_LANGUAGE="fr").content.decode()
+
+    (error,) = errors_at_the_top(page)
+    assert "Groupes" in error
+    assert not bob.groups.exists()
+
+
+def test_nothing_changed_meanwhile(maker: Client, idp: IdP, connector: Connector) -> None:
+    """What a sign-in writes is nothing that the form would put back; nor is the language of its reader."""
+    address = f"{LIST}{connector.pk}/change/"
+    before = opened(maker.get(address, HTTP_ACCEPT_LANGUAGE="fr").content.decode())
+    note_passed(connector)
+
+    assert maker.post(address, {**form(idp), **before}).status_code == 302
+
+
+@pytest.mark.parametrize("shown", ["", "{", "[]", "7", '{"name": 1}'])
+def test_what_no_page_of_ours_posts(
+    maker: Client, idp: IdP, connector: Connector, shown: str
+) -> None:
+    page = maker.post(f"{LIST}{connector.pk}/change/", {**form(idp), "_opened": shown})
+
+    assert page.status_code == (200 if "name" in shown else 302)
 
 
 @pytest.mark.row(16)
