@@ -101,6 +101,8 @@ def test_address_that_is_not_googles_own(
     answer = {"iss": OMIT}
     response = agent.sign_in_oauth(provider, answer=answer, claims={"hd": domain, "email": name})
     assert (response.status_code == 302) is passes
+    (judged,) = [each for each in Attempt.objects.get().checks if each["name"] == "whose address"]
+    assert judged["passed"] is passes
 
 
 @pytest.mark.row(21)
