@@ -225,7 +225,7 @@ def test_never_goes_on_to_an_address_that_somebody_wrote(adder: Client, refused:
         {"name_id": f"{'c' * 250}@acme.example"},
         {"name_id": "carol@acme.example&is_staff=on"},
     ],
-    ids=str,
+    ids=lambda lies: "another key" if "key" in lies else str(lies),
 )
 def test_hostile_text_is_no_user_to_add(
     adder: Client, refused: Refused, lies: dict[str, Any]
