@@ -226,6 +226,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The connector is %(state)s."),
     *(state.label for state in State),
     _("The connector was disabled or deleted meanwhile."),
+    _("The connector was deleted meanwhile."),
     _("The connector trusts another provider or app by now."),
     _("The connector no longer trusts the key that signed the answer."),
     _(
