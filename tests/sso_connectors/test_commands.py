@@ -57,7 +57,9 @@ def test_cleanup_deletes_what_has_served_its_time(
     attempt(connector, days_ago=400)
     fresh = pending(connector, expired_for=-LIFETIME)
     pending(connector, expired_for=timedelta(seconds=1))
-    assert LIFETIME > UNSOLICITED_PAUSE, "else one that an unsolicited answer must remember would go"
+    assert LIFETIME > UNSOLICITED_PAUSE, (
+        "else one that an unsolicited answer must remember would go"
+    )
     now = timezone.now()
     Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(1))
     Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(1))
