@@ -58,7 +58,7 @@ def _connectors(size: Size) -> Iterator[Page]:
     yield listed("format emailAddress", identifier_format__exact="emailAddress")
     few = Connector.objects.get(reference=f"customer-{one}")
     yield Page("connector form", _of(few, "change"), few.issuer_url or few.name)
-    yield Page("connector, history", _of(few, "history"), "Added")
+    yield Page("connector, history", _of(few, "history"), "Created")
     yield Page("connector, deleting one of few links", _of(few, "delete"), "Are you sure")
     yield Page("connector, deleting the busiest", _of(busy, "delete"), "Are you sure")
 
@@ -97,19 +97,19 @@ def _users(size: Size) -> Iterator[Page]:
     yield Page("user card, 50 links", _of(most, "change"), most.username)
     yield autocompleted("opened", "")
     yield autocompleted("search", f"customer-{size.connectors // 2}")
-    yield Page("user, history", _of(few, "history"), "Added")
+    yield Page("user, history", _of(few, "history"), "Linked to")
     yield Page("user, deleting one of 2 links", _of(few, "delete"), "Are you sure")
     yield Page("user, deleting one of 50 links", _of(most, "delete"), "Are you sure")
 
 
 def _attempts(size: Size) -> Iterator[Page]:
     number = size.attempts // 4 * 2 + 1
-    one = Attempt.objects.select_related("user").order_by("pk")[number]
+    one = Attempt.objects.select_related("user", "connector").order_by("pk")[number]
     if one.user is None:
         raise AssertionError("this attempt should have signed in")
     last = _last_page(Attempt, size.attempts)
 
-    def listed(name: str, shows: str = "customer-", **query: Any) -> Page:
+    def listed(name: str, shows: str = "Customer 0", **query: Any) -> Page:
         return Page(f"attempts, {name}", _list(Attempt, **query), shows)
 
     yield listed("first page")
@@ -117,8 +117,10 @@ def _attempts(size: Size) -> Iterator[Page]:
     yield listed("last page", p=last)
     yield listed("search: a code", f">{one.code}</a>", q=one.code)
     yield listed("search: a username", f">{one.code}</a>", q=one.user.username)
+    if one.connector is None:
+        raise AssertionError("nor should its connector be gone")
     reference = one.connector_reference
-    yield listed("search: a reference", f">{reference}<", q=reference)
+    yield listed("search: a reference", f">{one.connector.name}<", q=reference)
     yield listed("search: what none has", "Nothing matches", q="nowhere")
     yield listed("failed", outcome__exact="failed")
     yield Page("one attempt", _of(one, "change"), "check number 22")

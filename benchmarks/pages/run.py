@@ -29,7 +29,7 @@ def run(*, rounds: int, kinds: Sequence[Kind]) -> str:
             for name, size in _SIZES.items():
                 own = own_database(kind, folder, name=f"pages_{name}")
                 database = stack.enter_context(own)
-                contenders.append(_contender(f"{kind} {name}", database, size))
+                contenders.append(contender(f"{kind} {name}", database, size))
             titles[kind] = _title(kind, database)
 
         def start(contender: Contender) -> None:
@@ -64,7 +64,7 @@ def _title(kind: Kind, database: Database) -> str:
     return f"PostgreSQL {major}.{minor}"
 
 
-def _contender(name: str, database: Database, size: Size) -> Contender:
+def contender(name: str, database: Database, size: Size) -> Contender:
     settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.pages.settings"}
     return Contender(
         name,

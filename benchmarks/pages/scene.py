@@ -54,7 +54,10 @@ def fill(size: Size) -> User:
 
 def _save(rows: Iterator[Any]) -> None:
     while batch := list(islice(rows, _BATCH)):
-        type(batch[0]).objects.bulk_create(batch)
+        model = type(batch[0])
+        model.objects.bulk_create(batch)
+        if model in (User, Link):
+            model.history.bulk_history_create(batch)
 
 
 def _connector(number: int) -> Connector:
