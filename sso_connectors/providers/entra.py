@@ -41,7 +41,7 @@ class Entra(OpenIdConnect):
     method = "entra"
     label = "Microsoft Entra ID"
     register_at = "https://entra.microsoft.com/"
-    register_where = _("App registrations, the app, Authentication, Web, Redirect URIs")
+    register_where = _("App registrations → the app → Authentication → Web → Redirect URIs")
     words: ClassVar = {
         "client_id": "Application (client) ID",
         "client_secret": "Client secret, Value (not Secret ID)",

@@ -21,7 +21,7 @@ class GitHub(Provider, BaseOAuth2PKCE[Any]):
     label = "GitHub"
     revokes_access_token = True
     register_at = "https://github.com/settings/developers"
-    register_where = _("OAuth Apps, the app, Authorization callback URL")
+    register_where = _("OAuth Apps → the app → Authorization callback URL")
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secrets"}
 
     @classmethod

@@ -30,7 +30,7 @@ class GitLab(OpenIdConnect):
     method = "gitlab"
     label = "GitLab"
     register_at = "https://gitlab.com/-/user_settings/applications"
-    register_where = _("Applications, the application, Redirect URI")
+    register_where = _("Applications → the application → Redirect URI")
     words: ClassVar = {"client_id": "Application ID", "client_secret": "Secret"}
     options: ClassVar = (
         Option(

@@ -19,7 +19,7 @@ class Google(OpenIdConnect):
     can_ask_again = False  # it knows no prompt=login, and says no auth_time
     register_at = "https://console.cloud.google.com/apis/credentials"
     register_where = _(
-        "Google Cloud console, APIs & Services, Credentials, Authorized redirect URIs"
+        "Google Cloud console → APIs & Services → Credentials → Authorized redirect URIs"
     )
     options: ClassVar = (
         Option(

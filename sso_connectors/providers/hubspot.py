@@ -30,7 +30,7 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
     method = "hubspot"
     label = "HubSpot"
     register_at = "https://app.hubspot.com/l/developer-projects"
-    register_where = _("the app, Auth, Redirect URLs")
+    register_where = _("the app → Auth → Redirect URLs")
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secret"}
     options: ClassVar = (
         Option(

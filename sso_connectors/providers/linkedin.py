@@ -15,7 +15,9 @@ class LinkedIn(OpenIdConnect):
     label = "LinkedIn"
     can_ask_again = False  # it knows no prompt=login, and says no auth_time
     register_at = "https://www.linkedin.com/developers/apps"
-    register_where = _("the app, Auth, OAuth 2.0 settings, Authorized redirect URLs for your app")
+    register_where = _(
+        "the app → Auth → OAuth 2.0 settings → Authorized redirect URLs for your app"
+    )
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Primary Client Secret"}
 
     # LinkedIn's ID tokens leave the nonce out, and it takes PKCE from native apps without a secret only.

@@ -39,7 +39,7 @@ class Okta(OpenIdConnect):
     method = "okta"
     label = "Okta"
     register_where = _(
-        "Admin Console, Applications, the app, General, LOGIN, Sign-in redirect URIs"
+        "Admin Console → Applications → the app → General → LOGIN → Sign-in redirect URIs"
     )
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Client secret"}
     options: ClassVar = (

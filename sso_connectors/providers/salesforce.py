@@ -44,7 +44,9 @@ class Salesforce(OpenIdConnect):
     label = "Salesforce"
     can_ask_again = False  # it takes prompt=login, and says no auth_time
     register_at = "https://login.salesforce.com/"
-    register_where = _("Setup, External Client App Manager, the app, OAuth Settings, Callback URL")
+    register_where = _(
+        "Setup → External Client App Manager → the app → OAuth Settings → Callback URL"
+    )
     words: ClassVar = {"client_id": "Consumer Key", "client_secret": "Consumer Secret"}
     options: ClassVar = (
         Option(

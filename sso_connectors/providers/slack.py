@@ -33,7 +33,7 @@ class Slack(OpenIdConnect):
     # It knows no prompt=login; its auth_time is when the token was made, and proves nothing.
     can_ask_again = False
     register_at = "https://api.slack.com/apps"
-    register_where = _("the app, OAuth & Permissions, Redirect URLs")
+    register_where = _("the app → OAuth & Permissions → Redirect URLs")
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Client Secret"}
     options: ClassVar = (
         Option(

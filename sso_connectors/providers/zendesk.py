@@ -30,7 +30,7 @@ class Zendesk(Provider, BaseOAuth2PKCE[Any]):
     label = "Zendesk Support"
     register_at = "https://www.zendesk.com/login/"
     register_where = _(
-        "Admin Center, Apps and integrations, APIs, OAuth clients, the client, Redirect URLs"
+        "Admin Center → Apps and integrations → APIs → OAuth clients → the client → Redirect URLs"
     )
     words: ClassVar = {"client_id": "Identifier", "client_secret": "Secret"}
     options: ClassVar = (

@@ -49,7 +49,7 @@ class ZohoCRM(Provider, BaseOAuth2PKCE[Any]):
     method = "zoho_crm"
     label = "Zoho CRM"
     register_at = "https://api-console.zoho.com/"
-    register_where = _("Server-based Applications, the client, Authorized Redirect URIs")
+    register_where = _("Server-based Applications → the client → Authorized Redirect URIs")
     words: ClassVar = {"client_id": "Client ID", "client_secret": "Client Secret"}
     options: ClassVar = (
         Option(
