@@ -193,3 +193,27 @@ def queries(client: Client, address: str, *, shown: int) -> list[str]:
     assert response.status_code == 200
     assert response.content.decode().count("ustomer") >= shown
     return [query["sql"] for query in captured]
+
+
+@pytest.mark.parametrize("query", ["", "?outcome__exact=failed"])
+def test_attempts_are_counted_and_found_without_reading_them_all(
+    maker: Client, grow: Grow, query: str
+) -> None:
+    """Each holds some 6 KB of checks."""
+    grow(FEW)
+    with CaptureQueriesContext(connection) as context:
+        assert maker.get(ATTEMPTS + query).status_code == 200
+    asked = [
+        each["sql"]
+        for each in context.captured_queries
+        if 'FROM "sso_connectors_attempt"' in each["sql"]
+    ]
+    assert "COUNT(" in asked[0]
+    assert "ORDER BY" in asked[1]
+    if connection.vendor == "sqlite":  # PostgreSQL plans by how many rows there are, which are few here
+        with connection.cursor() as cursor:
+            for sql in asked:
+                cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+                plan = str(cursor.fetchall())
+                assert "attempt_in_order" in plan, plan
+                assert "TEMP B-TREE" not in plan
