@@ -210,7 +210,8 @@ def test_attempts_are_counted_and_found_without_reading_them_all(
     ]
     assert "COUNT(" in asked[0]
     assert "ORDER BY" in asked[1]
-    if connection.vendor == "sqlite":  # PostgreSQL plans by how many rows there are, which are few here
+    # PostgreSQL plans by how many rows there are, which are few here.
+    if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             for sql in asked:
                 cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
