@@ -72,6 +72,24 @@ def test_user_lists(administrator: Page, site: str, carol: User) -> None:
         look(page, name)
 
 
+def test_saved_by_somebody_else_meanwhile(
+    administrator: Page, site: str, connector: Connector
+) -> None:
+    page = administrator
+    page.goto(f"{site}/maker/sso_connectors/connector/{connector.pk}/change/")
+    page.get_by_label("Name:").fill("Acme, Inc.")
+    Connector.objects.update(contact="it@acme.example", enabled=False)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(
+        page.get_by_text("Changed since you opened this page: Contact and Enabled.")
+    ).to_be_visible()
+    look(page, "connector-overtaken")
+
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    assert Connector.objects.get().enabled
+
+
 def test_user_card(administrator: Page, site: str, carol: User) -> None:
     page = administrator
     for name, path in (
