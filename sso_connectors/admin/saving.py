@@ -1,7 +1,6 @@
 """Forms of what somebody else may write meanwhile: at the same moment, or while the page stood open."""
 
 import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
@@ -116,9 +115,5 @@ class _KnowsWhatItShowed(_Form):
 
 def _digest(value: Any) -> str:
     if isinstance(value, models.QuerySet | list | tuple):
-        value = sorted(_keys(value))
+        value = sorted(str(getattr(each, "pk", each)) for each in value)
     return salted_hmac(__name__, repr(value), algorithm="sha256").hexdigest()[:16]
-
-
-def _keys(rows: Iterable[Any]) -> Iterable[str]:
-    return (str(row.pk if isinstance(row, models.Model) else row) for row in rows)

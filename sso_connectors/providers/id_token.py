@@ -205,7 +205,8 @@ def _check_time(
 
 
 def _instant(seconds: object) -> datetime | None:
-    if not isinstance(seconds, int | float):
+    # JSON's true is an int to Python, and would be a time long ago.
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
     try:
         return datetime.fromtimestamp(seconds, UTC)

@@ -1,16 +1,15 @@
 """A pending login is answered once and claimed once, whoever else is trying."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier, Event
+from threading import Barrier
 from typing import Any, TypeVar
 
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from sso_connectors.attempts import Attempt, Checks
@@ -18,6 +17,7 @@ from sso_connectors.models import Connector
 from sso_connectors.pending import UNSOLICITED_PAUSE, PendingLogin, PendingState, digest
 from tests.agent import Agent
 from tests.idp import IdP
+from tests.rivals import rival
 from users.models import User
 
 Result = TypeVar("Result")
@@ -168,31 +168,11 @@ def test_rival_commits_while_the_claim_waits_for_it(
 ) -> None:
     """What the UPDATE asks is asked of the row as the rival left it, not as it stood before."""
     claim = way(pending)
-    has_claimed, is_waited_for = Event(), Event()
+    firsts: list[PendingLogin | None] = []
 
-    def rival() -> bool:
-        try:
-            with transaction.atomic():
-                claimed = claim() is not None
-                has_claimed.set()
-                is_waited_for.wait(10)
-                time.sleep(0.3)  # until the other's UPDATE stands before the lock
-            return claimed
-        finally:
-            connection.close()
-
-    def tell(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if sql.startswith("UPDATE"):
-            is_waited_for.set()
-        return execute(sql, *arguments)
-
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(rival)
-        assert has_claimed.wait(10)
-        with connection.execute_wrapper(tell):
-            assert claim() is None
-        assert is_waited_for.is_set()
-        assert first.result()
+    with rival(lambda: firsts.append(claim())):
+        assert claim() is None
+    assert [first and first.pk for first in firsts] == [pending.pk]
 
 
 @pytest.mark.row(12)

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from io import StringIO
 from typing import Any
@@ -396,27 +396,31 @@ def test_canary_is_nowhere(
         assert "gAAAA" not in page or '"client_secret"' in page, "only dumpdata holds it, encrypted"
 
 
-@pytest.mark.row(32)
-def test_report_of_a_fault_leaves_the_secret_out(
-    maker: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such a report, mailed or logged, holds what was posted and the variables of each frame."""
-    reports: list[str] = []
-
-    def break_down(*_: Any, **__: Any) -> None:
-        raise RuntimeError("a fault of ours")
+@pytest.fixture
+def reports(maker: Client) -> Iterator[list[str]]:
+    """What a fault's reports say, mailed or logged: what was posted, and the variables of each frame."""
+    found: list[str] = []
 
     def report(request: HttpRequest, **_: Any) -> None:
         reporter = ExceptionReporter(request, *sys.exc_info())
-        reports.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
+        found.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
 
-    monkeypatch.setattr(Connector, "save", break_down)
     maker.raise_request_exception = False
     got_request_exception.connect(report)
-    try:
-        assert maker.post(ADD, form()).status_code == 500
-    finally:
-        got_request_exception.disconnect(report)
+    yield found
+    got_request_exception.disconnect(report)
+
+
+def break_down(*_: Any, **__: Any) -> None:
+    raise RuntimeError("a fault of ours")
+
+
+@pytest.mark.row(32)
+def test_report_of_a_fault_leaves_the_secret_out(
+    maker: Client, reports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connector, "save", break_down)
+    assert maker.post(ADD, form()).status_code == 500
 
     assert len(reports) == 2
     for text in reports:
@@ -427,29 +431,16 @@ def test_report_of_a_fault_leaves_the_secret_out(
 
 @pytest.mark.row(32)
 def test_report_of_a_fault_leaves_a_private_key_out(
-    maker: Client, monkeypatch: pytest.MonkeyPatch
+    maker: Client, reports: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that was pasted for a certificate, where the fault came before it was refused."""
-    reports: list[str] = []
-
-    def break_down(*_: Any, **__: Any) -> None:
-        raise RuntimeError("a fault of ours")
-
-    def report(request: HttpRequest, **_: Any) -> None:
-        reporter = ExceptionReporter(request, *sys.exc_info())
-        reports.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
-
     monkeypatch.setattr(ConnectorForm, "clean", break_down)
-    maker.raise_request_exception = False
-    got_request_exception.connect(report)
     key = ec_key().private_pem
-    try:
-        assert (
-            maker.post(ADD, {"type": "saml2", "certificates": key, "paste": key}).status_code == 500
-        )
-    finally:
-        got_request_exception.disconnect(report)
+    posted = {"type": "saml2", "certificates": key, "paste": key}
+    assert maker.post(ADD, posted).status_code == 500
+
     assert len(reports) == 2
+    assert all("a fault of ours" in text for text in reports)
     assert not [line for line in key.splitlines()[1:-1] if line in "".join(reports)]
 
 

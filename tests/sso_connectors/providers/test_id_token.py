@@ -191,6 +191,7 @@ WRONG: dict[str, tuple[dict[str, Any], set[str]]] = {
     "issued in words": ({"iat": "now"}, {"issued at"}),
     "not before two minutes from now": ({"nbf": In(123)}, {"not before"}),
     "not before what is no time": ({"nbf": None}, {"not before"}),
+    "not before true": ({"nbf": True}, {"not before"}),
     "no subject": ({"sub": OMIT}, {"subject"}),
     "empty subject": ({"sub": ""}, {"subject"}),
     "subject that is a number": ({"sub": 42}, {"subject"}),
