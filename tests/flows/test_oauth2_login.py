@@ -188,6 +188,15 @@ def test_authorization_endpoint_that_browsers_must_not_open(
     refused(agent.open(), "identity_provider_error")
 
 
+def test_what_is_kept_is_in_one_language(
+    agent: Agent, provider: OpenIdProvider, connector: Connector
+) -> None:
+    provider.discovery["authorization_endpoint"] = "http://idp.example/"
+    agent.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"
+
+    assert refused(agent.open(), "identity_provider_error").detail.startswith("The address starts")
+
+
 # --- who gets in ------------------------------------------------------------------------------------
 
 

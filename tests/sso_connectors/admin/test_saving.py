@@ -138,6 +138,21 @@ def test_a_rank_taken_away_meanwhile_stays_away(maker: Client, make_user: UserMa
     assert not bob.groups.exists()
 
 
+def test_nothing_changed_meanwhile_that_a_card_would_put_back(
+    maker: Client, make_user: UserMaker
+) -> None:
+    """Neither a password, which the card only shows, nor a group's name in another language."""
+    bob = make_user("bob@maker.example", is_staff=True)
+    support = Group.objects.get(name="Maker administrator")
+    bob.groups.add(support)
+    before = opened(maker.get(url_of(bob)).content.decode())
+    bob.set_password("another one, and a long one")
+    bob.save()
+
+    values = {**card(bob), "is_staff": "on", "groups": [str(support.pk)], **before}
+    assert maker.post(url_of(bob), values, HTTP_ACCEPT_LANGUAGE="fr").status_code == 302
+
+
 def test_nothing_changed_meanwhile(maker: Client, idp: IdP, connector: Connector) -> None:
     """What a sign-in writes is nothing that the form would put back; nor is the language of its reader."""
     address = f"{LIST}{connector.pk}/change/"
