@@ -7,6 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from sso_connectors.throttle import counted_as
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -57,7 +59,7 @@ def _is_address(text: str) -> bool:
 
 def client_address(request: HttpRequest) -> str:
     """Whose address django-axes counts with; TrustedProxyMiddleware has put the client's there."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    return counted_as(str(request.META.get("REMOTE_ADDR", "")))
 
 
 class NoStoreMiddleware:

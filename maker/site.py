@@ -43,6 +43,13 @@ class PasswordForm(AdminAuthenticationForm):
     )
 
 
+class OwnPasswordView(PasswordChangeView):
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
+
 class MakerSite(admin.AdminSite):
     login_form = PasswordForm
     site_header = _("Maker")
@@ -75,8 +82,7 @@ class MakerSite(admin.AdminSite):
     ) -> Any:
         """As Django's, with our form."""
         request.current_app = self.name
-        view = PasswordChangeView.as_view(
-            form_class=OwnPasswordForm,
+        view = OwnPasswordView.as_view(
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,5 +8,7 @@ class SsoConnectorsConfig(AppConfig):
     verbose_name = _("Single sign-on")
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers the system checks
+        from . import backends, checks  # noqa: F401 - registers the system checks
         from .protocols.oauth2 import revocation  # noqa: F401 - connects its signals
+
+        user_logged_in.connect(backends.limit_session, dispatch_uid="limit_session")

@@ -1,6 +1,6 @@
 """Sessions that came through a connector live no longer than the link that admitted them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from django.contrib import auth
@@ -9,6 +9,7 @@ from django.contrib.auth.middleware import (
     AuthenticationMiddleware as DjangoAuthenticationMiddleware,
 )
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -63,6 +64,20 @@ class ConnectorBackend(BaseBackend):
 BACKEND: Final = f"{ConnectorBackend.__module__}.{ConnectorBackend.__qualname__}"
 
 
+def limit_session(sender: type[User], request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Give a new session its last moment (receiver of `user_logged_in`).
+
+    Without one, each page that stores the session (a message is enough) would begin its 12 hours anew.
+    """
+    request.session.set_expiry(timezone.now() + MAX_SESSION)
+
+
+def _is_over(session: SessionBase) -> bool:
+    """Whether the session's last moment has passed; one without a last moment would never end."""
+    ends = session.get("_session_expiry")  # what `set_expiry` keeps: ISO 8601
+    return not isinstance(ends, str) or datetime.fromisoformat(ends) <= timezone.now()
+
+
 def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
     """Sign the link's user in; the session's key and CSRF token change (session fixation)."""
     auth.login(request, link.user, backend=BACKEND)
@@ -75,6 +90,9 @@ def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
 def user_of(request: HttpRequest) -> User | AnonymousUser:
     """The session's user; a session whose link no longer lets its user in is ended."""
     session = request.session
+    if auth.SESSION_KEY in session and _is_over(session):
+        session.flush()
+        return AnonymousUser()
     if session.get(auth.BACKEND_SESSION_KEY) != BACKEND:
         return auth.get_user(request)
     links = Link.objects.filter(pk=session.get(_LINK, 0)).select_related("user", "connector")

@@ -1,13 +1,17 @@
 """The forms in which somebody is given a password, or chooses one."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from axes.handlers.proxy import AxesProxyHandler
 from django import forms
 from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm as DjangoGivenPasswordForm
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, SetPasswordMixin
 from django.contrib.auth.hashers import is_password_usable
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from .models import User
 
@@ -38,6 +42,53 @@ class KeptPassword(ReadOnlyPasswordHashWidget):
         }
 
 
+@sensitive_variables("password")
+def check_own_password(request: HttpRequest, password: str) -> bool:
+    """Whether `password` is that of who is signed in; for forms that ask for it once more.
+
+    Whoever has taken over a session could otherwise try passwords without limit. Wrong ones count with
+    those of the sign-in page, by username and address. At the limit, and while it is locked, the answer
+    is False for the right one too, and the middleware of django-axes answers with the locked-out page.
+    """
+    user = request.user
+    credentials = {"username": user.get_username()}
+    # A request without the form: django-axes stores what was posted, and knows one field to leave out.
+    bare = HttpRequest()
+    bare.META, bare.method, bare.path = request.META, request.method, request.path
+    if not AxesProxyHandler.is_allowed(bare, credentials):
+        is_right, is_locked = False, True
+    else:
+        is_right = user.check_password(password)
+        if not is_right:
+            AxesProxyHandler.user_login_failed(__name__, credentials, bare)
+        is_locked = bool(getattr(bare, "axes_locked_out", False))
+    if is_locked:
+        request.axes_locked_out = True  # type: ignore[attr-defined]
+        request.axes_credentials = credentials  # type: ignore[attr-defined]
+    return is_right
+
+
+class DemandsAnother(forms.Form):
+    """Refuses the password that there is: a one-time password would be replaced by itself."""
+
+    user: User
+    new_password_field: ClassVar[str]
+
+    @sensitive_variables("password")
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        password = cleaned.get(self.new_password_field)
+        # Only where all else is right: the form must not be a place to try passwords.
+        if password and not self.errors and self.user.check_password(password):
+            self.add_error(
+                self.new_password_field,
+                ValidationError(
+                    _("This is the current password. Choose another one."), code="same_password"
+                ),
+            )
+        return cleaned
+
+
 class SavesNothingElse(SetPasswordMixin):  # type: ignore[type-arg]  # nor can it be given one
     """Writes the password and leaves the rest of the row as it is by then.
 
@@ -57,12 +108,28 @@ class SavesNothingElse(SetPasswordMixin):  # type: ignore[type-arg]  # nor can i
         return user
 
 
-class OwnPasswordForm(SavesNothingElse, DjangoOwnPasswordForm):
-    pass
+class OwnPasswordForm(DemandsAnother, SavesNothingElse, DjangoOwnPasswordForm):
+    new_password_field = "new_password1"  # noqa: S105 - a field's name
+
+    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    @sensitive_variables("old_password")
+    def clean_old_password(self) -> str:
+        """As Django's, but wrong ones count."""
+        old_password: str = self.cleaned_data["old_password"]
+        if not check_own_password(self.request, old_password):
+            raise ValidationError(
+                self.error_messages["password_incorrect"], code="password_incorrect"
+            )
+        return old_password
 
 
-class GivenPasswordForm(SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]
+class GivenPasswordForm(DemandsAnother, SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]
     """Whoever has a password can also have it removed."""
+
+    new_password_field = "password1"  # noqa: S105 - a field's name
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)

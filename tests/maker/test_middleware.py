@@ -149,7 +149,7 @@ def test_strangers_are_not_believed(trusted: list[str], settings: Any) -> None:
         (f"10.0.0.5, {CLIENT}", CLIENT),
         (f"10.0.0.5, {CLIENT}, 10.0.0.6", CLIENT),
         (f"{STRANGER}, {CLIENT}, 10.0.0.6", CLIENT),
-        ("2001:db8:1::7", "2001:db8:1::7"),
+        ("2001:db8:1::7", "2001:db8:1::"),  # counted by /64
         # All of them are proxies: the farthest is the client.
         ("10.0.0.9, 10.0.0.8", "10.0.0.9"),
         # Nothing that can be used: the last hop that can be.

@@ -138,6 +138,18 @@ def test_guesses_with_a_forged_address_are_counted_together(browser: Client, bos
     assert sign_in(browser, boss.username, PASSWORD).status_code == 429
 
 
+@pytest.mark.row(37)
+def test_guesses_from_one_ipv6_network_are_counted_together(browser: Client, boss: User) -> None:
+    """Whoever rents one server has 2**64 addresses."""
+    for number in range(10):
+        sign_in(browser, boss.username, "guess", REMOTE_ADDR=f"2001:db8:0:1:{number}::{number:x}")
+
+    last = {"REMOTE_ADDR": "2001:db8:0:1:ffff::1"}
+    assert sign_in(browser, boss.username, PASSWORD, **last).status_code == 429
+    neighbour = {"REMOTE_ADDR": "2001:db8:0:2::1"}
+    assert sign_in(browser, boss.username, PASSWORD, **neighbour).status_code == 302
+
+
 def test_password_failures_log_no_address(
     browser: Client, boss: User, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,22 +3,26 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 import pytest
 import time_machine
 from django.contrib import auth
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
+from django.test import Client
 from django.utils import timezone
 
 from sso_connectors import as_code
 from sso_connectors.models import Connector, Link
-from tests.agent import Agent
+from tests.agent import HOST, Agent
 from tests.conftest import UserMaker
 from tests.idp import IdP
 from users.models import User
 
 pytestmark = pytest.mark.django_db
+
+PASSWORD: Final = "correct horse battery"
 
 
 def relink(alice: User) -> None:
@@ -179,3 +183,93 @@ def test_session_is_one_query(
     agent.sign_in(idp)
     with django_assert_num_queries(2):  # type: ignore[attr-defined]
         assert agent.client.get("/").status_code == 200
+
+
+# --- sessions by password ----------------------------------------------------------------------
+
+
+STAFF: Final = "staff@acme.example"
+
+
+@pytest.fixture
+def desk(make_user: UserMaker) -> Agent:
+    """A browser in which one of the staff has signed in by password."""
+    make_user(STAFF, password=PASSWORD, is_staff=True, is_superuser=True)
+    desk = Agent(Client(HTTP_HOST=HOST))
+    sign_in_by_password(desk)
+    return desk
+
+
+def sign_in_by_password(desk: Agent) -> None:
+    response = desk.client.post("/maker/login/", {"username": STAFF, "password": PASSWORD})
+    assert response.status_code == 302
+
+
+def leave_a_message(client: Client) -> None:
+    """As any action does that says what it did: the session is stored again."""
+    form = {"name": "New group", "_continue": "1"}
+    assert client.post("/maker/auth/group/add/", form).status_code == 302
+
+
+@pytest.mark.row(16)
+def test_session_by_password_lasts_twelve_hours_at_most_however_busy(desk: Agent) -> None:
+    start = timezone.now()
+    with time_machine.travel(start + timedelta(hours=11, minutes=30)):
+        leave_a_message(desk.client)
+        assert desk.username == STAFF
+    cookie = desk.client.cookies["sessionid"]
+    assert int(cookie["max-age"]) <= 12 * 60 * 60
+    ends = Session.objects.get().expire_date
+    assert ends <= start + timedelta(hours=12, minutes=1), "stored again, and not prolonged"
+    with time_machine.travel(start + timedelta(hours=12, minutes=1)):
+        assert desk.username is None
+
+
+@pytest.mark.row(16)
+def test_new_password_does_not_prolong_the_session(desk: Agent) -> None:
+    start = timezone.now()
+    before = desk.client.session.session_key
+    with time_machine.travel(start + timedelta(hours=11)):
+        new = dict.fromkeys(("new_password1", "new_password2"), "quite another one")
+        form = {**new, "old_password": PASSWORD}
+        assert desk.client.post("/maker/password_change/", form).status_code == 302
+        assert desk.username == STAFF
+    assert desk.client.session.session_key != before
+    with time_machine.travel(start + timedelta(hours=12, minutes=1)):
+        assert desk.username is None
+
+
+@pytest.mark.row(16)
+def test_cookie_that_is_replayed_later_opens_nothing(desk: Agent) -> None:
+    """A browser forgets its cookie in time; who copied it doesn't, and rows may be put back or outlive."""
+    start = timezone.now()
+    key = desk.client.cookies["sessionid"].value
+    with time_machine.travel(start + timedelta(hours=11)):
+        leave_a_message(desk.client)
+    Session.objects.update(expire_date=start + timedelta(days=30))
+    thief = Agent()
+    thief.client.cookies["sessionid"] = key
+    with time_machine.travel(start + timedelta(hours=12, minutes=1)):
+        assert thief.username is None
+        assert not Session.objects.exists()
+
+
+@pytest.mark.row(16)
+def test_session_without_a_last_moment_is_over(desk: Agent) -> None:
+    """As those are that began before sessions by password had one: nobody knows when."""
+    session = desk.client.session
+    del session["_session_expiry"]
+    session.save()
+
+    assert desk.username is None
+
+
+@pytest.mark.row(16)
+def test_signing_in_anew_begins_anew(desk: Agent) -> None:
+    start = timezone.now()
+    with time_machine.travel(start + timedelta(hours=11)):
+        sign_in_by_password(desk)
+    with time_machine.travel(start + timedelta(hours=22)):
+        assert desk.username == STAFF
+    with time_machine.travel(start + timedelta(hours=24)):
+        assert desk.username is None
