@@ -19,12 +19,13 @@ from users.models import User
 
 from .identity import Identity
 from .links import obstacle
-from .models import Link
+from .models import Connector, Link
 
 MAX_SESSION: Final = timedelta(hours=12)
 _LINK: Final = "sso_link"
 # Another one whenever the connector is switched off, so that no session comes back.
 _EPOCH: Final = "sso_epoch"
+_KEY: Final = "sso_key"
 
 
 class PasswordBackend(ModelBackend):
@@ -83,8 +84,18 @@ def start_session(request: HttpRequest, link: Link, identity: Identity) -> None:
     auth.login(request, link.user, backend=BACKEND)
     request.session[_LINK] = link.pk
     request.session[_EPOCH] = link.connector.session_epoch
+    request.session[_KEY] = link.connector.key_of(identity.key)
     end = timezone.now() + MAX_SESSION
     request.session.set_expiry(min(end, identity.not_after) if identity.not_after else end)
+
+
+def _began_with_stolen_key(session: SessionBase, connector: Connector) -> bool:
+    """Whoever has an identity provider's key signs in as anybody; removing it ends no session by itself.
+
+    A session that doesn't know its key began before that was kept, or while the certificate was removed.
+    """
+    key = session.get(_KEY)
+    return bool(connector.stolen_keys) and (key is None or key in connector.stolen_keys)
 
 
 def user_of(request: HttpRequest) -> User | AnonymousUser:
@@ -101,6 +112,7 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
         link is None
         or obstacle(link)
         or session.get(_EPOCH) != link.connector.session_epoch
+        or _began_with_stolen_key(session, link.connector)
         or not constant_time_compare(
             session.get(auth.HASH_SESSION_KEY, ""), link.user.get_session_auth_hash()
         )

@@ -5,6 +5,7 @@ Trust is in the key, as everywhere in SAML: validity dates are shown and warned 
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+)
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -57,6 +62,12 @@ class SigningCertificate:
     def key(self) -> PublicKey:
         """Parsed once: OpenSSL takes as long for that as for verifying with it."""
         return self.certificate.public_key()
+
+    @cached_property
+    def key_fingerprint(self) -> str:
+        """SHA-256 of the public key (RFC 5280, SubjectPublicKeyInfo), which a renewal may keep."""
+        key = self.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.sha256(key).hexdigest()
 
     @property
     def is_expired(self) -> bool:

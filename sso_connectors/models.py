@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -251,6 +251,15 @@ class Connector(models.Model):
             "Sessions of another number are over; counted up whenever the connector is disabled."
         ),
     )
+    stolen_keys = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        editable=False,
+        help_text=_(
+            "SHA-256 of public keys reported stolen: they are not accepted again, and sessions that "
+            "began with one are over."
+        ),
+    )
     # Only states.py writes these two.
     tested_at = models.DateTimeField(
         _("tested"),
@@ -274,6 +283,7 @@ class Connector(models.Model):
         excluded_fields=[
             "client_secret",
             "session_epoch",
+            "stolen_keys",
             "tested_at",
             "failing_cause",
             "certificates_end",
@@ -423,6 +433,16 @@ class Connector(models.Model):
 
     def _read_certificates(self, pasted: str) -> None:
         self.certificates = normalise_certificates(pasted) if pasted.strip() else ""
+        for item in self.signing_certificates:
+            # A return to an earlier version, or an old file, would let the thief in again.
+            if item.key_fingerprint in self.stolen_keys:
+                raise ValidationError(
+                    _(
+                        "The key of %(subject)s was reported stolen. Ask for a certificate with a new key."
+                    ),
+                    code="stolen_key",
+                    params={"subject": item.subject},
+                )
         self._find_end()
 
     def _read_options(self, options: Any) -> None:
@@ -493,6 +513,16 @@ class Connector(models.Model):
     @property
     def signing_certificates(self) -> tuple[SigningCertificate, ...]:
         return load_certificates(self.certificates)
+
+    def key_of(self, proof: str) -> str | None:
+        """What a session remembers of the key that proved its person (`Identity.key`).
+
+        SAML v2: the key's fingerprint, None when its certificate is trusted no longer. OAUTH 2: the proof.
+        """
+        if self.type != ConnectorType.SAML2:
+            return proof
+        items = self.signing_certificates
+        return next((item.key_fingerprint for item in items if item.fingerprint == proof), None)
 
     @property
     def login_address(self) -> str:

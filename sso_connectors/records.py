@@ -16,6 +16,7 @@ from .encryption import Secret, UnreadableSecret
 BEGINNING: Final = "beginning"
 APPLIED: Final = "sso_apply"
 RETURNED: Final = "returned to "  # then the time of that version, in ISO 8601
+KEY_STOLEN: Final = "key stolen"
 SUBJECT_RESET: Final = "subject reset"
 SUBJECTS_RESET: Final = "subjects reset: "  # of a whole connector; then how many
 SUBJECT_RESET_AMONG_ALL: Final = "subject reset with its connector"

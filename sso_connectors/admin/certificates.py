@@ -1,5 +1,6 @@
 """Certificates on the connector's form: each with its last use, and a page that removes one."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from ..certificates import SigningCertificate
 from ..models import Certificate, Connector, ConnectorType
+from ..records import KEY_STOLEN
 from .cells import certificate_list
 from .switching import CHANGE_TRUST
 
@@ -85,7 +87,7 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
         if item is None:
             raise Http404
         if request.method == "POST":
-            self._remove(request, connector, item)
+            self._remove(request, connector, item, is_stolen="stolen" in request.POST)
             form = reverse("admin:sso_connectors_connector_change", args=[connector.pk])
             return HttpResponseRedirect(form)
         uses = list(connector.certificate_rows.all())
@@ -103,42 +105,68 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
             },
         )
 
-    def _remove(self, request: HttpRequest, connector: Connector, item: SigningCertificate) -> None:
+    def _remove(
+        self,
+        request: HttpRequest,
+        connector: Connector,
+        item: SigningCertificate,
+        *,
+        is_stolen: bool,
+    ) -> None:
+        """Remove one certificate; of a stolen key, every certificate that has it, and end its sessions."""
         with transaction.atomic():
             # Two who remove one of the last two each would otherwise leave none, or undo the other.
             current = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
             if _found(current, item.fingerprint) is None:
                 return
-            if is_needed(current):
-                messages.error(
-                    request,
+            going = [
+                other
+                for other in current.signing_certificates
+                if other.fingerprint == item.fingerprint
+                or (is_stolen and other.key_fingerprint == item.key_fingerprint)
+            ]
+            if is_needed(current, going=len(going)):
+                only = (
                     _(
+                        "%(name)s has no certificate with another key, and is enabled: add the new one "
+                        "first, or disable the connector."
+                    )
+                    if len(going) > 1
+                    else _(
                         "%(name)s has only this certificate, and is enabled: add the new one first, "
                         "or disable the connector."
                     )
-                    % {"name": current.name},
                 )
+                messages.error(request, only % {"name": current.name})
                 return
+            if is_stolen:
+                current.stolen_keys = sorted({*current.stolen_keys, item.key_fingerprint})
+                current._change_reason = KEY_STOLEN
             current.certificates = "".join(
-                other.pem
-                for other in current.signing_certificates
-                if other.fingerprint != item.fingerprint
+                other.pem for other in current.signing_certificates if other not in going
             )
+            what = " ".join(_said_of_removal(going, is_stolen=is_stolen))
             current.save()
-            what = gettext("Removed the certificate %(subject)s, SHA-256 %(fingerprint)s.") % {
-                "subject": item.subject,
-                "fingerprint": item.fingerprint,
-            }
             self.log_change(request, current, what)
         messages.success(request, what)
 
 
-def is_needed(connector: Connector) -> bool:
-    """Whether it would be enabled without a means of verification if one more certificate went."""
+def _said_of_removal(going: list[SigningCertificate], *, is_stolen: bool) -> Iterator[str]:
+    if is_stolen:
+        yield gettext("The key was stolen: sessions that began with it are over.")
+    for item in going:
+        yield gettext("Removed the certificate %(subject)s, SHA-256 %(fingerprint)s.") % {
+            "subject": item.subject,
+            "fingerprint": item.fingerprint,
+        }
+
+
+def is_needed(connector: Connector, *, going: int = 1) -> bool:
+    """Whether it would be enabled without a means of verification if that many certificates went."""
     return (
         connector.enabled
         and connector.type == ConnectorType.SAML2
-        and len(connector.signing_certificates) <= 1
+        and len(connector.signing_certificates) <= going
     )
 
 

@@ -167,6 +167,7 @@ def _why(row: Any) -> str:
         linking.FROM_USERS: _("from the list of users"),
         linking.FROM_CONNECTOR: _("on the connector's tab “Users”"),
         linking.FROM_FILE: _("from a CSV file"),
+        records.KEY_STOLEN: _("the key was stolen, and sessions that began with it ended"),
         records.SUBJECT_RESET_AMONG_ALL: _("with all others of the connector"),
     }
     return ours.get(reason, reason)

@@ -59,12 +59,25 @@ def test_old_certificate_is_removed(
     picture(page, f"certificate-remove-{look}")
     expect_no_sideways_scroll(page)
     expect_accessible(page)
+    page.get_by_label("Its key was stolen").check()
+    picture(page, f"certificate-stolen-{look}")
     page.get_by_role("link", name="Keep it").click()
 
     certificates.get_by_role("link", name="Remove").first.click()
     page.get_by_role("button", name="Remove this certificate").click()
     expect(certificates.get_by_role("listitem")).to_have_count(2)
     assert len(Connector.objects.get().signing_certificates) == 2
+
+
+def test_key_was_stolen(administrator: Page, site: str, rolled_over: Connector) -> None:
+    page = administrator
+    old = rolled_over.signing_certificates[0]
+    page.goto(f"{site}{LIST}{rolled_over.pk}/certificates/{old.fingerprint}/remove/")
+    page.get_by_label("Its key was stolen").check()
+    page.get_by_role("button", name="Remove this certificate").click()
+
+    expect(page.locator(".messagelist .success")).to_contain_text("sessions that began with it")
+    assert Connector.objects.get().stolen_keys == [old.key_fingerprint]
 
 
 def test_the_only_certificate_in_use_stays(

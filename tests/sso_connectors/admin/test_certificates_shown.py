@@ -1,5 +1,6 @@
 """Certificates on the connector's form and in the list: what is said of each, and who removes one."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -7,17 +8,20 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from sso_connectors import as_code
 from sso_connectors.admin import certificates
+from sso_connectors.as_code.file import Refused
 from sso_connectors.models import Connector, State
-from tests.agent import HOST
+from tests.agent import HOST, Agent
 from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
-from tests.idp import SigningKey, default_key, other_key
+from tests.idp import IdP, SigningKey, default_key, other_key
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +165,148 @@ def test_the_one_in_use_is_warned_of(maker: Client, two: Connector) -> None:
     warning = "The last sign-in was verified with this certificate"
     assert warning in maker.get(address(two, 1)).content.decode()
     assert warning not in maker.get(address(two, 0)).content.decode()
+
+
+# --- its key was stolen -----------------------------------------------------------------------
+
+STOLEN: Final = {"stolen": "1"}
+
+
+def renewed_key() -> SigningKey:
+    """The identity provider's own key in another certificate."""
+    made: SigningKey = SigningKey._certified(
+        default_key().private_key, "Renewed", None, None, ca=False, hash=None
+    )
+    return made
+
+
+@pytest.mark.row(16)
+def test_sessions_that_began_with_a_stolen_key_end(
+    maker: Client, two: Connector, idp: IdP, make_user: UserMaker
+) -> None:
+    for name in ("alice", "bob"):
+        make_user(f"{name}@acme.example", two)
+    old, new = Agent(), Agent()
+    old.sign_in(idp)
+    new.sign_in(IdP(key=other_key()), name_id="bob@acme.example")
+    assert (old.username, new.username) == ("alice@acme.example", "bob@acme.example")
+
+    page = maker.post(address(two, 0), STOLEN, follow=True).content.decode()
+
+    assert "The key was stolen: sessions that began with it are over." in page
+    assert old.username is None
+    assert new.username == "bob@acme.example"
+    assert Connector.objects.get().enabled
+
+
+@pytest.mark.row(16)
+def test_removal_alone_ends_no_session(
+    maker: Client, two: Connector, idp: IdP, make_user: UserMaker
+) -> None:
+    """A roll-over at noon signs nobody out."""
+    make_user("alice@acme.example", two)
+    agent = Agent()
+    agent.sign_in(idp)
+    maker.post(address(two, 0))
+    assert agent.username == "alice@acme.example"
+
+
+@pytest.mark.row(16)
+@pytest.mark.parametrize("kept", [None, "absent"])
+def test_session_that_does_not_know_its_key_ends_too(
+    maker: Client, two: Connector, make_user: UserMaker, kept: str | None
+) -> None:
+    """It began before sessions kept their key, or while the certificate was being removed."""
+    make_user("bob@acme.example", two)
+    agent = Agent()
+    agent.sign_in(IdP(key=other_key()), name_id="bob@acme.example")
+    session = agent.client.session
+    if kept is None:
+        session["sso_key"] = None
+    else:
+        del session["sso_key"]
+    session.save()
+    assert agent.username == "bob@acme.example"
+
+    maker.post(address(two, 0), STOLEN)
+
+    assert agent.username is None
+
+
+@pytest.mark.row(16)
+def test_key_is_known_in_each_of_its_certificates(
+    maker: Client, make_connector: ConnectorMaker, idp: IdP, make_user: UserMaker
+) -> None:
+    """A renewal may keep the key, and the thief has it."""
+    renewed = renewed_key()
+    connector = make_connector(certificates=default_key().pem + renewed.pem + other_key().pem)
+    make_user("alice@acme.example", connector)
+    agent = Agent()
+    agent.sign_in(idp)
+
+    maker.post(address(connector, 1), STOLEN)
+
+    assert Connector.objects.get().certificates == other_key().pem
+    assert agent.username is None
+    assert Agent().sign_in(idp).status_code == 403
+
+
+@pytest.mark.row(17)
+def test_stolen_key_of_all_that_is_left_stays_until_there_is_another(
+    maker: Client, make_connector: ConnectorMaker
+) -> None:
+    renewed = renewed_key()
+    connector = make_connector(certificates=default_key().pem + renewed.pem)
+    page = maker.post(address(connector, 0), STOLEN, follow=True).content.decode()
+
+    assert "has no certificate with another key" in page
+    after = Connector.objects.get()
+    assert (len(after.signing_certificates), after.stolen_keys) == (2, [])
+    assert not entries().exists()
+
+
+@pytest.mark.row(16)
+def test_stolen_key_is_not_added_again(maker: Client, two: Connector) -> None:
+    """By a return to an earlier version, by a file that is older, by a slip."""
+    before = two.history.latest()
+    maker.post(address(two, 0), STOLEN)
+
+    after = Connector.objects.get()
+    renewed = renewed_key()
+    for pasted in (default_key().pem, other_key().pem + renewed.pem):
+        after.certificates = pasted
+        with pytest.raises(ValidationError, match="was reported stolen"):
+            after.full_clean()
+    address_of_return = f"{LIST}{two.pk}/history/{before.pk}/return/"
+    assert "was reported stolen" in maker.get(address_of_return).content.decode()
+    maker.post(address_of_return)
+    entry = {
+        "reference": "acme",
+        "name": "Acme",
+        "type": "saml2",
+        "certificates": [two.certificates],
+    }
+    with pytest.raises(Refused):
+        as_code.apply(json.dumps({"connectors": [entry]}), dry_run=False)
+    assert Connector.objects.get().certificates == other_key().pem
+
+
+def test_theft_is_recorded(maker: Client, two: Connector) -> None:
+    maker.post(address(two, 0), STOLEN)
+
+    message = entries().get().get_change_message()
+    assert "The key was stolen" in message
+    assert two.signing_certificates[0].fingerprint in message
+    page = maker.get(f"{LIST}{two.pk}/history/").content.decode()
+    assert "the key was stolen, and sessions that began with it ended" in page
+
+
+@pytest.mark.row(34)
+def test_who_may_not_change_what_is_trusted_ends_no_session(
+    make_staff: StaffMaker, two: Connector
+) -> None:
+    assert make_staff(VIEW, CHANGE).post(address(two, 0), STOLEN).status_code == 403
+    assert Connector.objects.get().stolen_keys == []
 
 
 @pytest.mark.row(17)
