@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.utils import timezone
@@ -178,6 +179,17 @@ def test_a_refused_login_and_a_test_are_not_remembered(
 
     assert Attempt.objects.get().outcome == Outcome.FAILED
     assert COOKIE not in agent.client.cookies
+
+
+@pytest.mark.django_db
+def test_connector_is_offered_for_half_a_year(agent: Agent, connector: Connector) -> None:
+    """A device that was passed on names nobody's company for ever, whatever its browser keeps."""
+    agent.client.cookies[COOKIE] = remembered(connector)
+    start = timezone.now()
+    with time_machine.travel(start + timedelta(days=179)):
+        assert connector.login_address in shown(agent)
+    with time_machine.travel(start + timedelta(days=181)):
+        assert connector.login_address not in shown(agent)
 
 
 @pytest.mark.django_db

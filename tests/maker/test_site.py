@@ -185,6 +185,20 @@ def test_every_page_is_strict(browser: Client, boss: User, path: str) -> None:
     assert b"onclick" not in response.content
 
 
+@pytest.mark.row(36)
+@pytest.mark.parametrize("path", ["/sign-in", "/maker/login/"])
+def test_no_script_reads_our_cookies(browser: Client, boss: User, path: str) -> None:
+    """A script that got onto a page could otherwise send forms in the person's name from elsewhere."""
+    browser.get(path)
+    sign_in(browser, boss.username, PASSWORD)
+
+    assert {"csrftoken", "sessionid"} <= set(browser.cookies)
+    for name in ("csrftoken", "sessionid"):
+        cookie = browser.cookies[name]
+        assert cookie["httponly"], name
+        assert cookie["samesite"] == "Lax", name
+
+
 def test_staff_sign_out_of_the_maker(browser: Client, boss: User) -> None:
     sign_in(browser, boss.username, PASSWORD)
 

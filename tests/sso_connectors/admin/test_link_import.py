@@ -549,3 +549,16 @@ def test_largest_file_fits_into_the_form_of_its_preview(
     request.user, request.session = User(pk=1), maker.session
 
     assert len(sealed(content.encode(), request)) < 2_000_000
+
+
+# --- how much a file may hold -------------------------------------------------------------------
+
+
+@pytest.mark.row(29)
+def test_file_that_is_too_big_is_not_read(maker: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(content: bytes) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(link_lines, "read", read)
+    content = "username,reference\n" + " " * link_lines.MOST_BYTES
+    assert "more than 5000 lines" in refusal(upload(maker, content)).replace(",", "")
