@@ -116,7 +116,7 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
         """Remove one certificate; of a stolen key, every certificate that has it, and end its sessions."""
         with transaction.atomic():
             # Two who remove one of the last two each would otherwise leave none, or undo the other.
-            current = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
+            current: Any = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
             if _found(current, item.fingerprint) is None:
                 return
             going = [
