@@ -14,13 +14,19 @@ from django.db import DatabaseError, transaction
 from users.models import User
 
 from ..models import Connector, Link
-from .connectors import apply_connectors, as_json
+from .connector_changes import compare_connectors, create_connectors, update_connectors
+from .connectors import as_json, doubts
 from .file import Refused, read
-from .users import apply_users
+from .locks import is_about_a_lock, limit_waiting
+from .users import compare_users, create_users, update_users, write_links
 
 __all__ = ["Refused", "Result", "apply", "export"]
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_REFUSED: Final = "the database refused it; was something else changing it? Try again"
+_BUSY: Final = (
+    "somebody else is changing some of it at this moment, and was waited for in vain; try again"
+)
 
 
 @dataclass
@@ -34,23 +40,32 @@ class Result:
 def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING) -> Result:
     """Make connectors, users and links as the JSON `text` says, or change nothing at all.
 
+    Compared is without a transaction, so that nobody waits for it; on SQLite one would keep all others from
+    writing. Rows that change are locked last and for short, in one transaction that writes all.
+
     environment: where a secret written as `env:NAME` is looked up. Raises Refused.
     """
     file = read(text, environment)
-    result = Result()
     try:
-        with transaction.atomic():
-            known = apply_connectors(file, changes=result.changes, warnings=result.warnings)
-            apply_users(file, known, changes=result.changes)
-            if file.problems:
-                raise Refused(file.problems)
-            if dry_run:
-                transaction.set_rollback(True)
+        connectors = compare_connectors(file)
+        users = compare_users(file, connectors)
+        if file.problems:
+            raise Refused(file.problems)
+        if not dry_run and (connectors.differences or users.lines or users.link_lines):
+            with transaction.atomic():
+                limit_waiting()
+                create_connectors(connectors)
+                create_users(users)
+                update_connectors(connectors)
+                update_users(users)
+                write_links(users, connectors)
     except DatabaseError as error:
-        raise Refused(
-            ["the database refused it; was something else changing it? Try again"]
-        ) from error
-    return result
+        raise Refused([_BUSY if is_about_a_lock(error) else _REFUSED]) from error
+    differences = connectors.differences.values()
+    return Result(
+        changes=[*(each.in_words() for each in differences), *users.in_words()],
+        warnings=[line for each in differences for line in doubts(each.connector)],
+    )
 
 
 def export() -> dict[str, Any]:
