@@ -26,7 +26,7 @@ def rival(change: Callable[[], object]) -> Iterator[None]:
             connection.close()
 
     def tell(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if sql.startswith(("BEGIN", "UPDATE")) or "FOR UPDATE" in sql:
+        if sql.startswith(("BEGIN", "UPDATE")) or sql.endswith(("FOR UPDATE", "FOR NO KEY UPDATE")):
             is_waited_for.set()
         return execute(sql, *arguments)
 

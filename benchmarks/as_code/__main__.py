@@ -59,7 +59,11 @@ def _costs(kind: Kind, folder: Path, first: dict[str, Any]) -> list[tuple[str, C
     with own_database(kind, folder, name="as_code") as database:
         settings = environment(database.url)
         run(settings, "migrate", "--verbosity=0")
-        files = {"first": first, "changed": changed(first, every=_EVERY)}
+        files = {
+            "first": first,
+            "changed": changed(first, every=_EVERY),
+            "all changed": changed(first, every=1),
+        }
         for name, content in files.items():
             (folder / f"{name}.json").write_text(json.dumps(content))
         steps = (
@@ -69,6 +73,7 @@ def _costs(kind: Kind, folder: Path, first: dict[str, Any]) -> list[tuple[str, C
             ("again, nothing to change", "first"),
             (f"one in {_EVERY} changed, dry run", "changed", "--dry-run"),
             (f"one in {_EVERY} changed", "changed"),
+            ("all changed", "all changed"),
         )
         return [
             (what, run(settings, "sso_apply", str(folder / f"{name}.json"), *options))

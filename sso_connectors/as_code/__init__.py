@@ -14,10 +14,12 @@ from django.db import DatabaseError, transaction
 from users.models import User
 
 from ..models import Connector, Link
+from .connector_changes import Comparison as Connectors
 from .connector_changes import compare_connectors, create_connectors, update_connectors
 from .connectors import as_json, doubts
 from .file import Refused, read
-from .locks import is_about_a_lock, limit_waiting
+from .locks import held_by_others, is_about_a_lock, limit_waiting
+from .users import Comparison as Users
 from .users import compare_users, create_users, update_users, write_links
 
 __all__ = ["Refused", "Result", "apply", "export"]
@@ -46,11 +48,11 @@ def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING
     environment: where a secret written as `env:NAME` is looked up. Raises Refused.
     """
     file = read(text, environment)
+    connectors = compare_connectors(file)
+    users = compare_users(file, connectors)
+    if file.problems:
+        raise Refused(file.problems)
     try:
-        connectors = compare_connectors(file)
-        users = compare_users(file, connectors)
-        if file.problems:
-            raise Refused(file.problems)
         if not dry_run and (connectors.differences or users.lines or users.link_lines):
             with transaction.atomic():
                 limit_waiting()
@@ -60,12 +62,25 @@ def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING
                 update_users(users)
                 write_links(users, connectors)
     except DatabaseError as error:
-        raise Refused([_BUSY if is_about_a_lock(error) else _REFUSED]) from error
+        if is_about_a_lock(error):
+            raise Refused(_held(connectors, users) or [_BUSY]) from error
+        raise Refused([_REFUSED]) from error
     differences = connectors.differences.values()
     return Result(
         changes=[*(each.in_words() for each in differences), *users.in_words()],
         warnings=[line for each in differences for line in doubts(each.connector)],
     )
+
+
+def _held(connectors: Connectors, users: Users) -> list[str]:
+    """A line for each row that somebody else holds, of those that are written or pointed at."""
+    people = [users.keys[name] for name in (*users.changed, *users.linked) if name in users.keys]
+    targets = connectors.keys.values()
+    names = [
+        *(f"connector {row.reference}" for row in held_by_others(Connector, targets)),
+        *(f"user {row.username}" for row in held_by_others(User, people)),
+    ]
+    return [f"{name}: somebody else is changing it at this moment; try again" for name in names]
 
 
 def export() -> dict[str, Any]:

@@ -70,7 +70,7 @@ def create_connectors(found: Comparison) -> None:
 def update_connectors(found: Comparison) -> None:
     """Lock those that differ, compare them again under the lock, and write them.
 
-    Raises Refused for those that somebody else holds, or has deleted.
+    Raises Refused for those that somebody else has deleted, or changed so that the file doesn't fit any more.
     """
     differences = found.differences
     for batch in in_batches(each for each in differences.values() if not each.is_new):
@@ -81,6 +81,8 @@ def update_connectors(found: Comparison) -> None:
                 reference = before.connector.reference.lower()
                 # Changed since it was compared? What the file says nothing of stays as that change left it.
                 now = difference_of(before.entry, rows[before.connector.pk])
+                if before.entry.file.problems:  # the rest of what is stored no longer goes with it
+                    raise Refused(before.entry.file.problems)
                 if now is None:
                     del differences[reference]
                 else:

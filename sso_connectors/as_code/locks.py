@@ -1,11 +1,11 @@
 """Rows are locked for as short as can be, and nobody is waited for without end."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
-from django.db import DatabaseError, OperationalError, connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 
 from .file import Entry, Refused
 
@@ -37,44 +37,32 @@ def limit_waiting() -> None:
 def lock_entries(model: type[Row], entries: Mapping[int, Entry]) -> dict[int, Row]:
     """Return the rows of these primary keys, locked until the transaction ends.
 
-    Raises Refused, with a line for each entry whose row somebody else holds or has deleted.
+    In one order, so that two of us can't wait for each other. A login that stores a row pointing at one of
+    them goes on meanwhile: FOR NO KEY UPDATE lets it. Raises Refused, with a line for each that is gone.
     """
-    try:
-        rows = _lock(model, entries)
-    except OperationalError as error:
-        if not is_about_a_lock(error):
-            raise
-        for pk in _held(model, entries):
-            entries[pk].complain("somebody else is changing it at this moment; try again")
-        if problems := next(iter(entries.values())).file.problems:
-            raise Refused(problems) from error
-        raise  # they have let go since
-    for pk, entry in entries.items():
-        if pk not in rows:
-            entry.complain("somebody else has deleted it at this moment; try again")
-    if len(rows) < len(entries):
-        raise Refused(entry.file.problems)
-    return rows
+    rows = model._default_manager.filter(pk__in=entries).order_by("pk")
+    locked = {row.pk: row for row in rows.select_for_update(no_key=True)}
+    gone = [entry for pk, entry in entries.items() if pk not in locked]
+    for entry in gone:
+        entry.complain("somebody else has deleted it at this moment; try again")
+    if gone:
+        raise Refused(gone[0].file.problems)
+    return locked
 
 
-def _lock(model: type[Row], keys: Collection[int]) -> dict[int, Row]:
-    """In one order, so that two of us can't wait for each other.
-
-    A login that stores a row pointing at one of them goes on meanwhile: FOR NO KEY UPDATE lets it.
-    """
-    rows = model._default_manager.filter(pk__in=keys).order_by("pk")
-    with transaction.atomic():
-        return {row.pk: row for row in rows.select_for_update(no_key=True)}
-
-
-def _held(model: type[Row], keys: Collection[int]) -> set[int]:
-    rows = model._default_manager.filter(pk__in=keys)
-    free = rows.select_for_update(no_key=True, skip_locked=True)
-    return set(rows.values_list("pk", flat=True)) - set(free.values_list("pk", flat=True))
+def held_by_others(model: type[Row], keys: Iterable[int]) -> list[Row]:
+    """Those of these rows that somebody else has locked. Each batch is let go at once."""
+    held: list[Row] = []
+    for batch in in_batches(keys):
+        rows = model._default_manager.filter(pk__in=batch).order_by("pk")
+        with transaction.atomic():
+            free = rows.select_for_update(no_key=True, skip_locked=True)
+            free_keys = set(free.values_list("pk", flat=True))
+        held += [row for row in rows if row.pk not in free_keys]
+    return held
 
 
 def is_about_a_lock(error: DatabaseError) -> bool:
     """Whether a lock of somebody else's was waited for in vain."""
-    return getattr(error.__cause__, "sqlstate", "") == _LOCK_NOT_AVAILABLE or (
-        "database is locked" in str(error)
-    )
+    state = getattr(error.__cause__, "sqlstate", "")
+    return state == _LOCK_NOT_AVAILABLE or "database is locked" in str(error)

@@ -179,7 +179,7 @@ def update_users(found: Comparison) -> None:
     """Lock those that differ, compare them again under the lock, and write them.
 
     To change one's rank must not make them active: what is read is written again. Raises Refused for those
-    that somebody else holds, or has deleted.
+    that somebody else has deleted.
     """
     for batch in in_batches(found.changed):
         rows = lock_entries(User, {found.keys[name]: found.entries[name] for name in batch})
