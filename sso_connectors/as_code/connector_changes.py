@@ -5,6 +5,7 @@ They are compared without a lock. What differs is locked, compared again, and wr
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NoReturn
 
 from django.db import IntegrityError, transaction
@@ -28,6 +29,11 @@ class Comparison:
     differences: dict[str, Difference] = field(default_factory=dict)
     references: dict[str, str] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def by_key(self) -> dict[int, str]:
+        """Of those that were there when they were compared."""
+        return {pk: reference for reference, pk in self.keys.items()}
 
 
 def compare_connectors(file: File) -> Comparison:

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+from django.db.models import F
 
 from users.models import User
 from users.usernames import normalise_username
 
-from ..bulk_history import history_together
+from ..bulk_history import copy_to_history, history_together
 from ..models import Link
 from ..protocols.oauth2.revocation import revoke_of_all_inactive
 from ..records import APPLIED
@@ -120,12 +120,12 @@ def _links(
     found: Comparison, batch: list[str], connectors: Connectors
 ) -> dict[str, tuple[list[str], dict[str, int]]]:
     """Whose links differ: the references to be linked, and the links to be deleted by their references."""
-    references = {pk: reference for reference, pk in connectors.keys.items()}
     keys = {found.keys[name]: name for name in batch if name in found.keys}
     have: dict[str, dict[str, int]] = {}
     stored = Link.objects.filter(user__in=keys).order_by("pk")
     for pk, user, connector in stored.values_list("pk", "user_id", "connector_id"):
-        have.setdefault(keys[user], {})[references.get(connector, "")] = pk
+        if connector in connectors.by_key:  # or it has come since, and isn't ours to judge
+            have.setdefault(keys[user], {})[connectors.by_key[connector]] = pk
     differing = {}
     for username in batch:
         given = found.entries[username].given
@@ -146,7 +146,7 @@ def _in_words(
     spelt = connectors.references
     return [
         *(f"user {username}: linked to {spelt[reference]}" for reference in add),
-        *(f"user {username}: unlinked from {spelt.get(reference)}" for reference in remove),
+        *(f"user {username}: unlinked from {spelt[reference]}" for reference in remove),
     ]
 
 
@@ -161,7 +161,8 @@ def create_users(found: Comparison) -> None:
             users.append(user)
         try:
             with transaction.atomic():
-                users = bulk_create_with_history(users, User, default_change_reason=APPLIED)
+                User.objects.bulk_create(users)
+                copy_to_history(User, [user.pk for user in users], kind="+", reason=APPLIED)
         except IntegrityError as error:
             for username in User.objects.filter(username__in=batch).values_list(
                 "username", flat=True
@@ -192,17 +193,25 @@ def update_users(found: Comparison) -> None:
             if before == (user.is_active, user.is_staff):  # somebody else has done it meanwhile
                 del found.lines[username]
                 continue
-            if not user.is_active:
-                user.session_epoch += 1
             changed.append(user)
-        bulk_update_with_history(
-            changed,
-            User,
-            ["is_active", "is_staff", "session_epoch"],
-            default_change_reason=APPLIED,
-        )
+        _update(changed)
     if found.changed:
         revoke_of_all_inactive()
+
+
+def _update(changed: list[User]) -> None:
+    """By one statement for all that come to be alike; `bulk_update` takes ten times as long."""
+    alike: dict[tuple[bool, bool], list[int]] = {}
+    for user in changed:
+        alike.setdefault((user.is_active, user.is_staff), []).append(user.pk)
+    for (is_active, is_staff), keys in alike.items():
+        User.objects.filter(pk__in=keys).update(
+            is_active=is_active,
+            is_staff=is_staff,
+            # As `User.save()`: or an old session would come back to life with its user.
+            session_epoch=F("session_epoch") + (0 if is_active else 1),
+        )
+    copy_to_history(User, [user.pk for user in changed], kind="~", reason=APPLIED)
 
 
 def write_links(found: Comparison, connectors: Connectors) -> None:
@@ -219,7 +228,8 @@ def write_links(found: Comparison, connectors: Connectors) -> None:
                 Link(user_id=user, connector_id=connectors.keys[reference]) for reference in add
             ]
             gone += remove.values()
-        bulk_create_with_history(new, Link, default_change_reason=APPLIED)
+        Link.objects.bulk_create(new)
+        copy_to_history(Link, [link.pk for link in new], kind="+", reason=APPLIED)
         if gone:
             with history_together(by=None, reason=APPLIED):
                 Link.objects.filter(pk__in=gone).delete()
