@@ -107,7 +107,8 @@ def test_what_is_set_wrongly_is_told(changes: dict[str, str], says: str) -> None
 @pytest.mark.row(33)
 def test_files_that_others_can_read_are_told(tmp_path: Path) -> None:
     file = tmp_path / "maker.sqlite3"
-    file.touch(mode=0o644)
+    file.touch()
+    file.chmod(0o644)
     done = check({**PRODUCTION, "DATABASE_URL": f"sqlite:///{file}"})
     assert done.returncode == 1
     assert "sso.W003" in done.stderr
