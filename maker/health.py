@@ -94,7 +94,10 @@ def _comes_from_allowed(request: HttpRequest) -> bool:
     address = request.META.get("REMOTE_ADDR", "")
     if is_trusted_proxy(address) or any(name in request.META for name in _FORWARDED):
         return False
-    return is_in_networks(address, settings.METRICS_ALLOWED)
+    try:
+        return is_in_networks(address, settings.METRICS_ALLOWED)
+    except ValueError:  # an entry that is no network, which sso.E005 tells the operator
+        return False
 
 
 def _metrics() -> HttpResponse:

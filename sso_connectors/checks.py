@@ -134,6 +134,20 @@ def metrics_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
+def metrics_for_nobody(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.W004: until this was asked for, every private address was answered; a scraper now gets 404."""
+    if not settings.PROMETHEUS_MULTIPROC_DIR or settings.METRICS_TOKEN or settings.METRICS_ALLOWED:
+        return []
+    return [
+        Warning(
+            "PROMETHEUS_MULTIPROC_DIR is set, but nobody may read /metrics.",
+            hint="Set METRICS_TOKEN, or list the scraper's address in METRICS_ALLOWED.",
+            id="sso.W004",
+        )
+    ]
+
+
+@register(deploy=True)
 def files_of_others(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """sso.W003: who can read the database has the sessions in it; who can read .env has the keys."""
     open_to_others = [

@@ -20,7 +20,7 @@ from .connectors import as_json, doubts
 from .file import Refused, read
 from .locks import held_by_others, is_about_a_lock, limit_waiting
 from .users import Comparison as Users
-from .users import compare_users, create_users, update_users, write_links
+from .users import compare_users, create_users, prepare_users, update_users, write_links
 
 __all__ = ["Refused", "Result", "apply", "export"]
 
@@ -54,10 +54,11 @@ def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING
         raise Refused(file.problems)
     try:
         if not dry_run and (connectors.differences or users.lines or users.link_lines):
+            new_users = prepare_users(users)
             with transaction.atomic():
                 limit_waiting()
                 create_connectors(connectors)
-                create_users(users)
+                create_users(users, new_users)
                 update_connectors(connectors)
                 update_users(users)
                 write_links(users, connectors)

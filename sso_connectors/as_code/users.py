@@ -150,28 +150,31 @@ def _in_words(
     ]
 
 
-def create_users(found: Comparison) -> None:
-    """Write the new ones; without a usable password. Raises Refused for those that have come meanwhile."""
-    for batch in in_batches(found.new):
-        users = []
-        for username in batch:
-            is_active, is_staff = _wanted(found.entries[username].given, True, False)
-            user = User(username=username, is_active=is_active, is_staff=is_staff)
-            user.set_unusable_password()
-            users.append(user)
+def prepare_users(found: Comparison) -> list[User]:
+    """The new ones, not stored yet, without a usable password. Before the transaction, since it takes a while."""
+    users = []
+    for username in found.new:
+        is_active, is_staff = _wanted(found.entries[username].given, True, False)
+        user = User(username=username, is_active=is_active, is_staff=is_staff)
+        user.set_unusable_password()
+        users.append(user)
+    return users
+
+
+def create_users(found: Comparison, new: list[User]) -> None:
+    """Write what `prepare_users` returned. Raises Refused for those that have come meanwhile."""
+    for users in in_batches(new):
         try:
             with transaction.atomic():
                 User.objects.bulk_create(users)
                 copy_to_history(User, [user.pk for user in users], kind="+", reason=APPLIED)
         except IntegrityError as error:
-            for username in User.objects.filter(username__in=batch).values_list(
-                "username", flat=True
-            ):
-                found.entries[username].complain(
-                    "somebody else has added it at this moment; try again"
-                )
-            if problems := found.entries[batch[0]].file.problems:
-                raise Refused(problems) from error
+            there = User.objects.filter(username__in=[user.username for user in users])
+            entries = [found.entries[name] for name in there.values_list("username", flat=True)]
+            for entry in entries:
+                entry.complain("somebody else has added it at this moment; try again")
+            if entries:
+                raise Refused(entries[0].file.problems) from error
             raise
         found.keys.update((user.username, user.pk) for user in users)
 

@@ -103,6 +103,12 @@ def test_nobody_finds_metrics_where_nobody_is_named(address: str, authorization:
     assert response.status_code == 404
 
 
+@pytest.mark.row(34)
+def test_entry_that_is_no_network_lets_nobody_in(settings: Any) -> None:
+    settings.METRICS_ALLOWED = ["prometheus"]
+    assert get(REMOTE_ADDR="10.0.0.9").status_code in (400, 404)
+
+
 @pytest.mark.usefixtures("_allowed")
 @pytest.mark.parametrize("address", ["10.0.0.9", "10.2.3.4", "fd12::5"])
 def test_scraper_that_is_allowed(address: str) -> None:

@@ -232,6 +232,16 @@ def test_e006_token_that_could_be_guessed(settings: Any) -> None:
     assert found() == ["sso.E006"]
 
 
+def test_w004_metrics_that_nobody_may_read(settings: Any) -> None:
+    settings.PUBLIC_BASE_URL = "https://maker.company.example"
+    settings.PROMETHEUS_MULTIPROC_DIR = "/run/maker/metrics"
+    assert found(deploy=True) == ["sso.W004"]
+    settings.METRICS_TOKEN = "a" * 20
+    assert found(deploy=True) == []
+    settings.METRICS_TOKEN, settings.METRICS_ALLOWED = "", ["10.0.0.9"]
+    assert found(deploy=True) == []
+
+
 @pytest.fixture
 def on_disk(settings: Any, tmp_path: Path) -> Path:
     """A `var` with a database in it, and an .env beside it, all as they should be."""
