@@ -81,6 +81,6 @@ def copy_to_history(
             cursor.execute(
                 f"INSERT INTO {quote(history._meta.db_table)} ({copied}, {noted}) "  # noqa: S608 - names of ours
                 f"SELECT {copied}, %s, %s, %s FROM {quote(model._meta.db_table)} "
-                f"WHERE {quote(model._meta.pk.column)} IN ({', '.join(['%s'] * len(batch))})",
+                f"WHERE {quote(model._meta.pk.attname)} IN ({', '.join(['%s'] * len(batch))})",
                 [now, kind, reason, *batch],
             )

@@ -18,7 +18,7 @@ from .connector_changes import Comparison as Connectors
 from .connector_changes import compare_connectors, create_connectors, update_connectors
 from .connectors import as_json, doubts
 from .file import Refused, read
-from .locks import held_by_others, is_about_a_lock, limit_waiting
+from .locks import check_foreign_keys, held_by_others, is_about_a_lock, limit_waiting
 from .users import Comparison as Users
 from .users import compare_users, create_users, prepare_users, update_users, write_links
 
@@ -59,9 +59,11 @@ def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING
                 limit_waiting()
                 create_connectors(connectors)
                 create_users(users, new_users)
+                write_links(users, connectors)
+                check_foreign_keys()
+                # Last, since others wait for the rows that these lock.
                 update_connectors(connectors)
                 update_users(users)
-                write_links(users, connectors)
     except DatabaseError as error:
         if is_about_a_lock(error):
             raise Refused(_held(connectors, users) or [_BUSY]) from error

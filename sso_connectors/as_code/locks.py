@@ -34,6 +34,15 @@ def limit_waiting() -> None:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
 
 
+def check_foreign_keys() -> None:
+    """Look now whether what was added points at something, and not at the commit, with all rows locked.
+
+    SQLite looks at the commit, fast; asked before, it would look through all tables.
+    """
+    if connection.vendor == "postgresql":
+        connection.check_constraints()
+
+
 def lock_entries(model: type[Row], entries: Mapping[int, Entry]) -> dict[int, Row]:
     """Return the rows of these primary keys, locked until the transaction ends.
 
@@ -53,6 +62,8 @@ def lock_entries(model: type[Row], entries: Mapping[int, Entry]) -> dict[int, Ro
 def held_by_others(model: type[Row], keys: Iterable[int]) -> list[Row]:
     """Those of these rows that somebody else has locked. Each batch is let go at once."""
     held: list[Row] = []
+    if not connection.features.has_select_for_update_skip_locked:  # SQLite locks no rows
+        return held
     for batch in in_batches(keys):
         rows = model._default_manager.filter(pk__in=batch).order_by("pk")
         with transaction.atomic():

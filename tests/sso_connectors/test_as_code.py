@@ -886,7 +886,7 @@ def test_history_of_many_is_that_of_each(apply: Apply) -> None:
     assert link is not None
     for row in (alice, link):
         row.save()
-        saved, *copied = row.history.order_by("-pk")  # type: ignore[attr-defined]
+        saved, *copied = row.history.order_by("-pk")
         wanted = {field.name: getattr(saved, field.name) for field in saved.tracked_fields}
         assert {name: getattr(copied[0], name) for name in wanted} == wanted
         assert {each.history_change_reason for each in copied} == {"sso_apply"}

@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from sso_connectors.as_code import locks
 from sso_connectors.models import Connector, Link
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.row(40)]
 
 only_postgresql = pytest.mark.skipif(
     "connection.vendor != 'postgresql'",
-    reason="SQLite has one lock for all, which only the end takes",
+    reason="SQLite locks no rows",
 )
 NOTHING = "Nothing to change."
 
@@ -156,9 +157,7 @@ def everything(idp: IdP) -> dict[str, Any]:
 
 @only_postgresql
 @pytest.mark.usefixtures("_impatient")
-@pytest.mark.parametrize(
-    "before", ['INSERT INTO "sso_connectors_link"', 'INSERT INTO "users_user"']
-)
+@pytest.mark.parametrize("before", ['INSERT INTO "users_user"', 'UPDATE "users_user"'])
 def test_logins_go_on_while_a_file_is_applied(
     apply: Apply, idp: IdP, make_connector: ConnectorMaker, make_user: UserMaker, before: str
 ) -> None:
@@ -257,6 +256,44 @@ def test_who_holds_a_row_is_not_waited_for_without_end(
         assert Connector.objects.count() == 3
     with paused(holds(Connector, other.pk), before="it is held"):
         assert "connector new-1: created" in apply(document), "a row that stays is not locked"
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="others lock rows")
+def test_sqlite_that_somebody_else_writes_to(apply: Apply, idp: IdP) -> None:
+    def hold() -> None:
+        with transaction.atomic():
+            connection.cursor().execute("SELECT 'it is held'")
+
+    connection.cursor().execute("PRAGMA busy_timeout = 100")
+    try:
+        with paused(hold, before="it is held"), pytest.raises(CommandError) as told:
+            apply(everything(idp))
+    finally:
+        connection.cursor().execute("PRAGMA busy_timeout = 10000")
+    assert str(told.value).splitlines() == [
+        "Nothing was changed.",
+        "somebody else is changing some of it at this moment, and was waited for in vain; try again",
+    ]
+
+
+@only_postgresql
+def test_rows_are_locked_last(
+    apply: Apply, idp: IdP, make_connector: ConnectorMaker, make_user: UserMaker
+) -> None:
+    """What is added is written and checked before: nobody waits for that."""
+    make_user("bob@bell.example", make_connector("bell"))
+    with CaptureQueriesContext(connection) as queries:
+        apply(everything(idp))
+    statements = [query["sql"] for query in queries]
+    (checked, *_rest) = (at for at, sql in enumerate(statements) if "ALL IMMEDIATE" in sql)
+    locking = [at for at, sql in enumerate(statements) if sql.endswith("FOR NO KEY UPDATE")]
+    adding = [
+        at
+        for at, sql in enumerate(statements)
+        if sql.startswith("INSERT") and "historical" not in sql
+    ]
+    assert len(locking) == 2
+    assert max(adding) < checked < min(locking)
 
 
 # --- what changes between the comparison and the lock -----------------------------------------------
