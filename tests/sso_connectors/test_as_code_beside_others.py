@@ -259,7 +259,11 @@ def test_who_holds_a_row_is_not_waited_for_without_end(
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="others lock rows")
-def test_sqlite_that_somebody_else_writes_to(apply: Apply, idp: IdP) -> None:
+def test_sqlite_that_somebody_else_writes_to(
+    apply: Apply, idp: IdP, make_connector: ConnectorMaker
+) -> None:
+    make_connector("bell")
+
     def hold() -> None:
         with transaction.atomic():
             connection.cursor().execute("SELECT 'it is held'")
