@@ -8,6 +8,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -170,6 +171,12 @@ def test_the_list_finds_both_what_is_written_and_what_is_not_yet() -> None:
     under_way = attempt(age=timedelta(0))
     assert set(Attempt.objects.filter(in_state(NEVER_CAME_BACK))) == {written, not_yet}
     assert set(Attempt.objects.filter(in_state("in_progress"))) == {under_way}
+
+
+def test_page_of_an_attempt_that_was_ended_so(maker: Client) -> None:
+    record = attempt(age=A_WHILE, outcome=Outcome.NEVER_CAME_BACK)
+    page = maker.get(f"/maker/sso_connectors/attempt/{record.pk}/change/").content.decode()
+    assert 'pill-never_came_back">never came back' in page
 
 
 def test_end_that_comes_at_the_same_moment_stays(alice: User) -> None:
