@@ -3,11 +3,8 @@
 import io
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -21,16 +18,22 @@ from sso_connectors.models import Connector, Link
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
-from tests.rivals import rival
+from tests.rivals import paused
 from users.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.row(40)]
 
-only_postgresql = pytest.mark.skipif(
-    "connection.vendor != 'postgresql'",
-    reason="SQLite locks no rows",
-)
-NOTHING = "Nothing to change."
+
+@pytest.fixture
+def _only_postgresql() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite locks no rows")
+
+
+@pytest.fixture
+def _only_sqlite() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("others lock rows")
 
 
 @pytest.fixture
@@ -48,65 +51,6 @@ def apply(tmp_path: Path) -> Callable[..., list[str]]:
 
 
 Apply = Callable[..., list[str]]
-
-
-def elsewhere(change: Callable[[], object]) -> None:
-    """Do it in a connection of its own, and commit."""
-
-    def run() -> None:
-        try:
-            change()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result(30)
-
-
-@contextmanager
-def before_it_writes(change: Callable[[], object]) -> Iterator[None]:
-    """Let somebody else change something after the comparison and before the transaction."""
-    done = Event()
-
-    def tell(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if not done.is_set() and (sql.startswith("BEGIN") or "lock_timeout" in sql):
-            done.set()
-            elsewhere(change)
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(tell):
-        yield
-    assert done.is_set()
-
-
-@contextmanager
-def paused(run: Callable[[], object], *, before: str) -> Iterator[None]:
-    """Run in another thread until a statement with `before` in it, and to its end after the block."""
-    is_there, go_on = Event(), Event()
-
-    def pause(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if before in sql and not is_there.is_set():
-            is_there.set()
-            assert go_on.wait(60)
-        return execute(sql, *arguments)
-
-    def work() -> None:
-        try:
-            with connection.execute_wrapper(pause):
-                run()
-        finally:
-            is_there.set()
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(work)
-        try:
-            assert is_there.wait(60)
-            assert not other.done(), other.exception()
-            yield
-        finally:
-            go_on.set()
-        other.result()
 
 
 @pytest.fixture
@@ -155,8 +99,7 @@ def everything(idp: IdP) -> dict[str, Any]:
 # --- others meanwhile -----------------------------------------------------------------------------
 
 
-@only_postgresql
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_only_postgresql", "_impatient")
 @pytest.mark.parametrize("before", ['INSERT INTO "users_user"', 'UPDATE "users_user"'])
 def test_logins_go_on_while_a_file_is_applied(
     apply: Apply, idp: IdP, make_connector: ConnectorMaker, make_user: UserMaker, before: str
@@ -218,7 +161,7 @@ def test_a_dry_run_waits_for_nobody(
     assert "connector bell: changed name" in printed
 
 
-@only_postgresql
+@pytest.mark.usefixtures("_only_postgresql")
 def test_who_holds_a_row_is_not_waited_for_without_end(
     apply: Apply,
     idp: IdP,
@@ -258,7 +201,7 @@ def test_who_holds_a_row_is_not_waited_for_without_end(
         assert "connector new-1: created" in apply(document), "a row that stays is not locked"
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="others lock rows")
+@pytest.mark.usefixtures("_only_sqlite")
 def test_sqlite_that_somebody_else_writes_to(
     apply: Apply, idp: IdP, make_connector: ConnectorMaker
 ) -> None:
@@ -280,7 +223,7 @@ def test_sqlite_that_somebody_else_writes_to(
     ]
 
 
-@only_postgresql
+@pytest.mark.usefixtures("_only_postgresql")
 def test_rows_are_locked_last(
     apply: Apply, idp: IdP, make_connector: ConnectorMaker, make_user: UserMaker
 ) -> None:
@@ -298,141 +241,3 @@ def test_rows_are_locked_last(
     ]
     assert len(locking) == 2
     assert max(adding) < checked < min(locking)
-
-
-# --- what changes between the comparison and the lock -----------------------------------------------
-
-
-def test_what_somebody_else_wrote_meanwhile_stays(
-    apply: Apply, idp: IdP, make_connector: ConnectorMaker
-) -> None:
-    acme = make_connector("acme")
-
-    def switch_off() -> None:
-        mine = Connector.objects.get(pk=acme.pk)
-        mine.enabled, mine.contact = False, "it@acme.example"
-        mine.save()
-
-    change = {"connectors": [{"reference": "acme", "name": "Acme & Sons"}]}
-    with before_it_writes(switch_off):
-        assert apply(change) == ["connector acme: changed name"]
-    acme.refresh_from_db()
-    assert (acme.name, acme.enabled, acme.contact) == ("Acme & Sons", False, "it@acme.example")
-    assert acme.session_epoch > 0, "sessions stay over"
-
-
-def test_change_under_way_is_waited_for_and_kept(apply: Apply, connector: Connector) -> None:
-    def switch_off() -> None:
-        mine = Connector.objects.get(pk=connector.pk)
-        mine.enabled = False
-        mine.save()
-
-    with rival(switch_off):
-        apply({"connectors": [{"reference": "acme", "name": "Acme & Sons"}]})
-
-    connector.refresh_from_db()
-    assert (connector.name, connector.enabled) == ("Acme & Sons", False)
-
-
-def test_what_is_wrong_by_now_is_refused(
-    apply: Apply, idp: IdP, make_connector: ConnectorMaker
-) -> None:
-    acme = make_connector("acme", enabled=False)
-    change = {"connectors": [{"reference": "acme", "enabled": True}, saml("new", idp)]}
-
-    def empty() -> None:
-        Connector.objects.filter(pk=acme.pk).update(endpoint="")
-
-    with before_it_writes(empty), pytest.raises(CommandError) as told:
-        apply(change)
-    assert "connectors[0] (acme): endpoint: This is needed before" in str(told.value)
-    acme.refresh_from_db()
-    assert not acme.enabled
-    assert Connector.objects.count() == 1
-
-
-def test_what_somebody_else_has_done_already_is_not_told(
-    apply: Apply, make_connector: ConnectorMaker, make_user: UserMaker
-) -> None:
-    acme = make_connector("acme")
-    bob = make_user("bob@acme.example")
-    alice = make_user("alice@acme.example", acme)
-
-    def do_it() -> None:
-        mine = Connector.objects.get(pk=acme.pk)
-        mine.name = "New"
-        mine.save()
-        User.objects.filter(pk=bob.pk).update(is_staff=True)
-        Link.objects.create(user=bob, connector=acme)
-        Link.objects.get(user=alice).delete()
-
-    document = {
-        "connectors": [{"reference": "acme", "name": "New"}],
-        "users": [
-            {"username": "bob@acme.example", "staff": True, "connectors": ["acme"]},
-            {"username": "alice@acme.example", "connectors": []},
-        ],
-    }
-    with before_it_writes(do_it):
-        assert apply(document) == [NOTHING]
-    assert acme.history.count() == 2
-    assert Link.history.count() == 3, "two were made and one was deleted, each once"
-
-
-@pytest.mark.parametrize("kind", ["connector", "user"])
-def test_what_has_been_deleted_meanwhile(
-    apply: Apply, connector: Connector, make_user: UserMaker, kind: str
-) -> None:
-    make_user("bob@acme.example")
-    document = {
-        "connectors": [{"reference": "acme", "name": "New"}],
-        "users": [{"username": "bob@acme.example", "staff": True}],
-    }
-    model, where = {
-        "connector": (Connector, "connectors[0] (acme)"),
-        "user": (User, "users[0] (bob@acme.example)"),
-    }[kind]
-    everyone = model._default_manager.all()
-    with before_it_writes(everyone.delete), pytest.raises(CommandError) as told:
-        apply(document)
-    assert str(told.value).splitlines() == [
-        "Nothing was changed.",
-        f"{where}: somebody else has deleted it at this moment; try again",
-    ]
-
-
-def test_connector_deleted_before_a_link_to_it_is_written(
-    apply: Apply, connector: Connector, make_user: UserMaker
-) -> None:
-    make_user("bob@acme.example")
-    document = {"users": [{"username": "bob@acme.example", "connectors": ["acme"]}]}
-    with before_it_writes(connector.delete), pytest.raises(CommandError) as told:
-        apply(document)
-    assert "the database refused it; was something else changing it? Try again" in str(told.value)
-    assert not Link.objects.exists()
-
-
-def test_what_has_been_added_meanwhile(apply: Apply, idp: IdP) -> None:
-    document = {
-        "connectors": [saml("one", idp), saml("two", idp)],
-        "users": [{"username": "bob@acme.example"}],
-    }
-
-    def add_connector() -> None:
-        Connector.objects.create(name="Two", reference="TWO")
-
-    def add_user() -> None:
-        User.objects.create_user("bob@acme.example")
-
-    for add, line in (
-        (add_connector, "connectors[1] (two): Another connector has this reference; case makes no"),
-        (add_user, "users[0] (bob@acme.example): somebody else has added it at this moment; try"),
-    ):
-        with before_it_writes(add), pytest.raises(CommandError) as told:
-            apply(document)
-        first, *lines = str(told.value).splitlines()
-        assert first == "Nothing was changed."
-        assert len(lines) == 1
-        assert lines[0].startswith(line)
-        Connector.objects.all().delete()
-    assert not Connector.objects.exists()
