@@ -73,6 +73,10 @@ bench: $(VENV)/made  ## Compare our speed with that of our peers (ARGS='--rounds
 pages: $(DEVELOPMENT)  ## Measure the Maker's pages at 10,000 connectors, on both databases (ARGS='--rounds 5')
 	@$(BIN)/python -m benchmarks.pages $(ARGS)
 
+.PHONY: commands
+commands: $(DEVELOPMENT)  ## Measure sso_apply and sso_cleanup at 10,000 connectors (ARGS='--database sqlite')
+	@$(BIN)/python -m benchmarks.commands $(ARGS)
+
 # PostgreSQL and Redis as for test-postgres; DATABASE_URL's role makes a database for each storm.
 .PHONY: storm
 storm: $(PRACTICE)  ## Sign 5,000 agents in at once beside a peer (ARGS='--agents N --concurrency N')

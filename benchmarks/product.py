@@ -1,7 +1,9 @@
 """The product as the benchmarks run it: under its own settings, whatever .env says."""
 
+from pathlib import Path
 from typing import Final
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 BASE: Final = "http://localhost:8000"
 METADATA: Final = "/api/saml/metadata"
 CALLBACK: Final = "/api/sso/login/callback"

@@ -3,20 +3,31 @@
 Both ask by address and over plain http.
 """
 
-import ipaddress
+from typing import Final
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from redis.exceptions import RedisError
 
 from sso_connectors.pending import PendingLogin
 
-from .middleware import GetResponse
+from .middleware import GetResponse, is_in_networks, is_trusted_proxy
+
+# What proxies add to a request; not all add all.
+_FORWARDED: Final = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_REAL_IP",
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+)
 
 
 class HealthMiddleware:
@@ -63,17 +74,30 @@ def _cache() -> bool:
 
 
 def _is_scraper(request: HttpRequest) -> bool:
-    """Somebody of the operator's: connected directly, through no proxy, from a private address.
+    """Somebody of the operator's: who knows METRICS_TOKEN, or connects directly from METRICS_ALLOWED.
 
     The numbers name customers, by their connectors' references. For anybody else there is no such page.
     """
-    if "HTTP_X_FORWARDED_FOR" in request.META:
+    return _knows_token(request) or _comes_from_allowed(request)
+
+
+def _knows_token(request: HttpRequest) -> bool:
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    if not settings.METRICS_TOKEN or scheme.lower() != "bearer":
+        return False
+    # In constant time: how long a comparison takes would tell how much of a guess is right.
+    return constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+
+
+def _comes_from_allowed(request: HttpRequest) -> bool:
+    """Never through a proxy, which stands before everybody, whether it says for whom it asks or not."""
+    address = request.META.get("REMOTE_ADDR", "")
+    if is_trusted_proxy(address) or any(name in request.META for name in _FORWARDED):
         return False
     try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
+        return is_in_networks(address, settings.METRICS_ALLOWED)
+    except ValueError:  # an entry that is no network, which sso.E005 tells the operator
         return False
-    return address.is_private
 
 
 def _metrics() -> HttpResponse:

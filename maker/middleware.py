@@ -1,7 +1,7 @@
 """What every request passes: the proxy's word, and no caching of pages."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -43,9 +43,13 @@ class TrustedProxyMiddleware:
 def is_trusted_proxy(address: str) -> bool:
     if not address:  # a Unix socket has none
         return "unix" in settings.TRUSTED_PROXIES
-    networks = [entry for entry in settings.TRUSTED_PROXIES if entry != "unix"]
+    return is_in_networks(address, [each for each in settings.TRUSTED_PROXIES if each != "unix"])
+
+
+def is_in_networks(address: str, networks: Sequence[str]) -> bool:
+    """Whether `address` is one of these addresses, or in one of these networks."""
     return _is_address(address) and any(
-        ipaddress.ip_address(address) in ipaddress.ip_network(entry) for entry in networks
+        ipaddress.ip_address(address) in ipaddress.ip_network(each) for each in networks
     )
 
 

@@ -12,13 +12,17 @@ import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 
+from .private_files import make_database, make_folder
+
 django_stubs_ext.monkeypatch()  # so that ModelAdmin[Connector] and the like can be written
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
+ENV_FILE = BASE_DIR / ".env"
+
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.read_env(ENV_FILE)
 
 # --- what an operator sets -------------------------------------------------------------------
 
@@ -35,6 +39,8 @@ if PROMETHEUS_MULTIPROC_DIR:
     Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 else:  # prometheus_client goes by its being there, empty or not, and writes where we happen to be
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_ALLOWED = env.list("METRICS_ALLOWED", default=[])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 PRIVATE_IDP_HOSTS = env.list("PRIVATE_IDP_HOSTS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
@@ -178,7 +184,8 @@ CONTENT_SECURITY_POLICY = {
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'maker.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    VAR_DIR.mkdir(exist_ok=True)
+    make_folder(VAR_DIR)
+    make_database(str(DATABASES["default"]["NAME"]))
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
         "transaction_mode": "IMMEDIATE",

@@ -33,6 +33,8 @@ class Outcome(models.TextChoices):
     SIGNED_IN = "signed_in", _("signed in")
     TEST_PASSED = "test_passed", _("test passed")
     FAILED = "failed", _("failed")
+    # Written by sso_cleanup; until then it is worked out from the time.
+    NEVER_CAME_BACK = "never_came_back", _("never came back")
 
 
 class Purpose(models.TextChoices):

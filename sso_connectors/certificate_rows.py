@@ -1,7 +1,7 @@
 """Rows that describe the certificates of connectors, for lists, warnings and when each was last used."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -54,13 +54,18 @@ class Certificate(models.Model):
             return
         rows.exclude(fingerprint__in=trusted).delete()
         Certificate.objects.bulk_create(
-            Certificate(
-                connector_id=connector_id,
-                fingerprint=fingerprint,
-                subject=item.subject[:500],
-                valid_from=item.valid_from,
-                valid_until=item.valid_until,
-            )
+            Certificate.of(connector_id, item)
             for fingerprint, item in trusted.items()
             if fingerprint not in known
+        )
+
+    @classmethod
+    def of(cls, connector_id: int, item: SigningCertificate) -> Self:
+        """A new row, not stored yet."""
+        return cls(
+            connector_id=connector_id,
+            fingerprint=item.fingerprint,
+            subject=item.subject[:500],
+            valid_from=item.valid_from,
+            valid_until=item.valid_until,
         )

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -10,6 +12,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from . import addresses, encryption
 from .reachable import is_allowed_host
 
+SHORTEST_TOKEN: Final = 20
 _is_origin = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?").fullmatch
 
 
@@ -97,6 +100,83 @@ def no_field_encryption_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessa
             id="sso.W002",
         )
     ]
+
+
+@register()
+def metrics_allowed(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.E005: an entry that is no network would let nobody in, or the wrong one."""
+    wrong = [
+        entry for entry in settings.METRICS_ALLOWED if entry == "unix" or not _is_network(entry)
+    ]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"METRICS_ALLOWED has {', '.join(wrong)}, which is no address or network.",
+            hint="List addresses or networks, like 10.0.0.9,10.2.0.0/16. Else use METRICS_TOKEN.",
+            id="sso.E005",
+        )
+    ]
+
+
+@register()
+def metrics_token(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.E006: the numbers name customers, and anybody may guess. The token is never repeated."""
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= SHORTEST_TOKEN:
+        return []
+    return [
+        Error(
+            f"METRICS_TOKEN is shorter than {SHORTEST_TOKEN} characters.",
+            hint='To make one: python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            id="sso.E006",
+        )
+    ]
+
+
+@register(deploy=True)
+def metrics_for_nobody(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.W004: until this was asked for, every private address was answered; a scraper now gets 404."""
+    if not settings.PROMETHEUS_MULTIPROC_DIR or settings.METRICS_TOKEN or settings.METRICS_ALLOWED:
+        return []
+    return [
+        Warning(
+            "PROMETHEUS_MULTIPROC_DIR is set, but nobody may read /metrics.",
+            hint="Set METRICS_TOKEN, or list the scraper's address in METRICS_ALLOWED.",
+            id="sso.W004",
+        )
+    ]
+
+
+@register(deploy=True)
+def files_of_others(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """sso.W003: who can read the database has the sessions in it; who can read .env has the keys."""
+    open_to_others = [
+        f"{path} ({mode:03o})"
+        for path, wanted in _private_files()
+        if path.exists() and (mode := path.stat().st_mode & 0o777) & ~wanted
+    ]
+    if not open_to_others:
+        return []
+    return [
+        Warning(
+            f"Other users of this machine can read or enter {', '.join(open_to_others)}.",
+            hint="Take their rights away: chmod 600 for files, chmod 700 for folders.",
+            id="sso.W003",
+        )
+    ]
+
+
+def _private_files() -> Iterator[tuple[Path, int]]:
+    """Each with the most that its mode may be. A group may read .env: it is often root's."""
+    yield Path(settings.ENV_FILE), 0o770
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] != "django.db.backends.sqlite3":
+        return
+    file = Path(database["NAME"])
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        yield file.with_name(f"{file.name}{suffix}"), 0o600
+    if file.parent == Path(settings.VAR_DIR):
+        yield file.parent, 0o700
 
 
 def _is_network(entry: str) -> bool:

@@ -1,6 +1,7 @@
 """Connectors, and the links that tie users to them. The rules stand in the database first."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, Self
 
@@ -10,6 +11,7 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
+from django.db.models.signals import post_save
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -362,6 +364,32 @@ class Connector(models.Model):
         return self.name
 
     def save(self, **options: Any) -> None:
+        settled = self._settle()
+        if options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], *settled, "certificates_end"}
+        with transaction.atomic():
+            super().save(**options)
+            Certificate.describe(self.pk, self.signing_certificates)
+        self._was = self._tested()
+
+    @classmethod
+    def create_together(cls, connectors: Sequence[Self]) -> None:
+        """What `save()` does for each of these new ones, by a few statements for all."""
+        for connector in connectors:
+            connector._settle()
+        with transaction.atomic():
+            cls.objects.bulk_create(connectors)
+            Certificate.objects.bulk_create(
+                Certificate.of(connector.pk, item)
+                for connector in connectors
+                for item in connector.signing_certificates
+            )
+            for connector in connectors:  # the history listens, and `bulk_create` is silent
+                connector._was = connector._tested()
+                post_save.send(cls, instance=connector, created=True, raw=False, using="default")
+
+    def _settle(self) -> set[str]:
+        """Work out what follows from the other fields; return the names of what may have changed."""
         settled = set()
         if self._was is not None and self._was != self._tested():
             self.tested_at, self.failing_cause = None, ""
@@ -375,12 +403,7 @@ class Connector(models.Model):
             settled.add("session_epoch")
         with suppress(ValueError):  # of what was never cleaned; the constraints judge that
             self._find_end()
-        if options.get("update_fields") is not None:
-            options["update_fields"] = {*options["update_fields"], *settled, "certificates_end"}
-        with transaction.atomic():
-            super().save(**options)
-            Certificate.describe(self.pk, self.signing_certificates)
-        self._was = self._tested()
+        return settled
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **options: Any) -> Self:

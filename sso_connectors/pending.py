@@ -20,6 +20,7 @@ from .attempts import Check, Checks
 
 LIFETIME: Final = timedelta(minutes=10)
 HANDLE_LIFETIME: Final = timedelta(seconds=60)
+CLEARED_AT_ONCE: Final = 2000
 UNSOLICITED_PAUSE: Final = timedelta(minutes=2)
 # In `asked`: this one login asks for the password again, though its connector wouldn't.
 ASK_AGAIN: Final = "again"
@@ -183,5 +184,10 @@ class PendingLogin(models.Model):
 
     @classmethod
     def clear_expired(cls) -> int:
-        """Delete rows that ended, long after an unsolicited answer has to remember one."""
-        return cls.objects.filter(expires_at__lt=timezone.now()).delete()[0]
+        """Delete some rows that ended, long after an unsolicited answer has to remember one.
+
+        CLEARED_AT_ONCE at most, since somebody's login waits for it; sso_cleanup deletes all.
+        """
+        ended = cls.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at")
+        keys = list(ended.values_list("pk", flat=True)[:CLEARED_AT_ONCE])
+        return cls.objects.filter(pk__in=keys).delete()[0] if keys else 0

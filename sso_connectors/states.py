@@ -65,7 +65,9 @@ def note_used(connector: Connector, identity: Identity) -> None:
 
 
 def _common_cause(connector: Connector) -> str:
-    ended = Attempt.objects.filter(connector=connector).exclude(outcome=Outcome.IN_PROGRESS)
+    # Who never came back says nothing of what the connector trusts, whether that is written yet or not.
+    open_ends = (Outcome.IN_PROGRESS, Outcome.NEVER_CAME_BACK)
+    ended = Attempt.objects.filter(connector=connector).exclude(outcome__in=open_ends)
     last = list(ended.values_list("outcome", "cause", "browser")[:FAILING_AFTER])
     causes = {cause for _, cause, _ in last}
     people = {browser for _, _, browser in last}

@@ -47,6 +47,9 @@ class PracticeError(Exception):
 def main() -> int:
     """Run everything until Ctrl-C; return the exit status."""
     os.chdir(ROOT)
+    # The database, keys, logs and secrets that this and its servers write are for nobody else's eyes.
+    os.umask(0o077)
+    close_to_others()
     interrupt_on_signals()
     try:
         with ExitStack() as running:
@@ -115,6 +118,18 @@ def make_environment(port: int) -> None:
     if os.environ.get("PORT"):
         os.environ.setdefault("PUBLIC_BASE_URL", f"http://localhost:{port}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maker.settings")
+
+
+def close_to_others() -> None:
+    """What an earlier version of this left readable for everybody."""
+    for path, mode in (
+        (ROOT / "var", 0o700),
+        (FOLDER, 0o700),
+        (ENVIRONMENT, 0o600),
+        *((file, 0o600) for file in (ROOT / "var").glob("maker.sqlite3*")),
+    ):
+        if path.exists():
+            path.chmod(mode)
 
 
 def write_once(path: Path, text: str) -> bool:

@@ -13,7 +13,7 @@ from ..attempts import Attempt, Outcome
 from ..pending import LIFETIME
 from .cells import pill
 
-NEVER_CAME_BACK: Final = "never_came_back"
+NEVER_CAME_BACK: Final = Outcome.NEVER_CAME_BACK.value
 STATES: Final[Mapping[str, StrOrPromise]] = {
     Outcome.IN_PROGRESS.value: _("in progress"),
     Outcome.SIGNED_IN.value: _("signed in"),
@@ -41,7 +41,7 @@ CAUSES: Final[Mapping[str, StrOrPromise]] = {
 
 
 def state_of(attempt: Attempt) -> str:
-    """One of STATES. Nothing is written when somebody stays away, so that is worked out."""
+    """One of STATES. That somebody stays away is written by sso_cleanup only, so it is worked out before."""
     over = attempt.started_at + LIFETIME < timezone.now()
     if attempt.outcome == Outcome.IN_PROGRESS and over:
         return NEVER_CAME_BACK
@@ -53,8 +53,9 @@ def in_state(state: str) -> Q:
     if state not in (Outcome.IN_PROGRESS, NEVER_CAME_BACK):
         return Q(outcome=state)
     oldest = timezone.now() - LIFETIME
-    age = Q(started_at__lt=oldest) if state == NEVER_CAME_BACK else Q(started_at__gte=oldest)
-    return Q(outcome=Outcome.IN_PROGRESS) & age
+    if state == NEVER_CAME_BACK:
+        return Q(outcome=state) | Q(outcome=Outcome.IN_PROGRESS, started_at__lt=oldest)
+    return Q(outcome=state, started_at__gte=oldest)
 
 
 def state_pill(attempt: Attempt) -> SafeString:

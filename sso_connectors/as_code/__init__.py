@@ -14,13 +14,21 @@ from django.db import DatabaseError, transaction
 from users.models import User
 
 from ..models import Connector, Link
-from .connectors import apply_connectors, as_json
+from .connector_changes import Comparison as Connectors
+from .connector_changes import compare_connectors, create_connectors, update_connectors
+from .connectors import as_json, doubts
 from .file import Refused, read
-from .users import apply_users
+from .locks import check_foreign_keys, held_by_others, is_about_a_lock, limit_waiting
+from .users import Comparison as Users
+from .users import compare_users, create_users, prepare_users, update_users, write_links
 
 __all__ = ["Refused", "Result", "apply", "export"]
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_REFUSED: Final = "the database refused it; was something else changing it? Try again"
+_BUSY: Final = (
+    "somebody else is changing some of it at this moment, and was waited for in vain; try again"
+)
 
 
 @dataclass
@@ -34,23 +42,48 @@ class Result:
 def apply(text: str, *, dry_run: bool, environment: Mapping[str, str] = _NOTHING) -> Result:
     """Make connectors, users and links as the JSON `text` says, or change nothing at all.
 
+    Compared is without a transaction, so that nobody waits for it; on SQLite one would keep all others from
+    writing. Rows that change are locked last and for short, in one transaction that writes all.
+
     environment: where a secret written as `env:NAME` is looked up. Raises Refused.
     """
     file = read(text, environment)
-    result = Result()
+    connectors = compare_connectors(file)
+    users = compare_users(file, connectors)
+    if file.problems:
+        raise Refused(file.problems)
     try:
-        with transaction.atomic():
-            known = apply_connectors(file, changes=result.changes, warnings=result.warnings)
-            apply_users(file, known, changes=result.changes)
-            if file.problems:
-                raise Refused(file.problems)
-            if dry_run:
-                transaction.set_rollback(True)
+        if not dry_run and (connectors.differences or users.lines or users.link_lines):
+            new_users = prepare_users(users)
+            with transaction.atomic():
+                limit_waiting()
+                create_connectors(connectors)
+                create_users(users, new_users)
+                write_links(users, connectors)
+                check_foreign_keys()
+                # Last, since others wait for the rows that these lock.
+                update_connectors(connectors)
+                update_users(users)
     except DatabaseError as error:
-        raise Refused(
-            ["the database refused it; was something else changing it? Try again"]
-        ) from error
-    return result
+        if is_about_a_lock(error):
+            raise Refused(_held(connectors, users) or [_BUSY]) from error
+        raise Refused([_REFUSED]) from error
+    differences = connectors.differences.values()
+    return Result(
+        changes=[*(each.in_words() for each in differences), *users.in_words()],
+        warnings=[line for each in differences for line in doubts(each.connector)],
+    )
+
+
+def _held(connectors: Connectors, users: Users) -> list[str]:
+    """A line for each row that somebody else holds, of those that are written or pointed at."""
+    people = [users.keys[name] for name in (*users.changed, *users.linked) if name in users.keys]
+    targets = connectors.keys.values()
+    names = [
+        *(f"connector {row.reference}" for row in held_by_others(Connector, targets)),
+        *(f"user {row.username}" for row in held_by_others(User, people)),
+    ]
+    return [f"{name}: somebody else is changing it at this moment; try again" for name in names]
 
 
 def export() -> dict[str, Any]:

@@ -1,20 +1,19 @@
-"""The connectors of a file: each entry laid over what is stored, validated as on the form, and saved."""
+"""The connectors of a file: each entry laid over what is stored, and validated as on the form."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from ..bulk_history import history_together
 from ..certificates import load_certificates
 from ..encryption import UnreadableSecret
 from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat
 from ..providers import PROVIDERS
-from ..records import APPLIED
 from ..typed import sealed_client_secret
-from .file import Entry, File, kind
+from .file import Entry, kind
 
 _TEXT: Final[tuple[str, ...]] = (
     "name",
@@ -36,7 +35,7 @@ _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "authentication_method": list(PROVIDERS),
 }
 _SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
-_ALL: Final = (*_TEXT, *_SWITCHES, "certificates", "options", "client_secret")
+KEYS: Final = (*_TEXT, *_SWITCHES, "certificates", "options", "client_secret")
 _COMMON_KEYS: Final = {"name", "reference", "type", "contact", *_SWITCHES}
 _KEYS_BY_TYPE: Final = {
     ConnectorType.SAML2: {*SAML_REQUIRED, "binding", "username_attribute"},
@@ -47,7 +46,7 @@ _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 
 
 def as_json(connector: Connector) -> dict[str, Any]:
-    """What `apply_connectors` reads, without the secret."""
+    """What `compare_connectors` reads, without the secret."""
     keys = _COMMON_KEYS | _KEYS_BY_TYPE[ConnectorType(connector.type)]
     entry: dict[str, Any] = {
         key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES) if key in keys
@@ -59,43 +58,41 @@ def as_json(connector: Connector) -> dict[str, Any]:
     return entry
 
 
-def apply_connectors(
-    file: File, *, changes: list[str], warnings: list[str]
-) -> dict[str, Connector]:
-    """Write the connectors of the file; return all there are, by reference in lower case."""
-    stored = {item.reference.lower(): item for item in Connector.objects.select_for_update()}
-    seen: set[str] = set()
-    for entry in file.entries("connectors", "reference", {*_ALL}):
-        reference = entry.given["reference"].strip().lower()
-        if reference in seen:
-            entry.complain("stands twice in the file; case makes no difference")
-            continue
-        seen.add(reference)
-        is_new = reference not in stored
-        if is_new:
-            for key in ("name", "type"):
-                if key not in entry.given:
-                    entry.complain(f"{key}: is needed for a new connector")
-        connector = stored.setdefault(reference, Connector())
-        before = _values(connector)
-        if not _fill(connector, entry):
-            continue
-        if (is_new or _values(connector) != before) and _is_valid(connector, entry):
-            after = _values(connector)
-            changed = [key for key in after if after[key] != before[key]]
-            if is_new or changed:
-                with history_together(by=None, reason=APPLIED):
-                    connector.save()
-                changes.append(
-                    f"connector {connector.reference}: "
-                    + ("created" if is_new else f"changed {', '.join(changed)}")
-                )
-                warnings += _doubts(connector)
-    return stored
+@dataclass
+class Difference:
+    """A connector that isn't as the file wants it, with the file's values laid over what was stored."""
+
+    entry: Entry
+    connector: Connector
+    is_new: bool
+    changed: list[str]
+    """The names of what differs."""
+
+    def in_words(self) -> str:
+        what = "created" if self.is_new else f"changed {', '.join(self.changed)}"
+        return f"connector {self.connector.reference}: {what}"
+
+
+def difference_of(entry: Entry, connector: Connector) -> Difference | None:
+    """Lay the entry over `connector`; None where nothing changes, or something is wrong with it."""
+    is_new = connector.pk is None
+    if is_new:
+        for key in ("name", "type"):
+            if key not in entry.given:
+                entry.complain(f"{key}: is needed for a new connector")
+    before = _values(connector)
+    if not _fill(connector, entry):
+        return None
+    if (is_new or _values(connector) != before) and _is_valid(connector, entry):
+        after = _values(connector)
+        changed = [key for key in after if after[key] != before[key]]
+        if is_new or changed:
+            return Difference(entry, connector, is_new, changed)
+    return None
 
 
 def _values(connector: Connector) -> dict[str, Any]:
-    return {key: getattr(connector, key) for key in _ALL}
+    return {key: getattr(connector, key) for key in KEYS}
 
 
 def _fill(connector: Connector, entry: Entry) -> bool:
@@ -183,22 +180,34 @@ def _can_be_stored(text: str) -> bool:
 
 
 def _is_valid(connector: Connector, entry: Entry) -> bool:
+    """As the form judges it. The database's own rules say the same again, when it is written."""
     try:
-        connector.full_clean()
+        connector.full_clean(validate_constraints=False)  # a query for each of them otherwise
     except ValidationError as error:
-        for name, found in error.error_dict.items():
-            for each in found:
-                label = "" if name == NON_FIELD_ERRORS else f"{name}: "
-                if name == "options" and each.code == "required":
-                    provider = PROVIDERS[connector.authentication_method]
-                    label += f"{', '.join(provider.missing_options(connector.options))}: "
-                for message in each.messages:
-                    entry.complain(f"{label}{message}")
+        _complain_of(error, connector, entry)
         return False
     return True
 
 
-def _doubts(connector: Connector) -> list[str]:
+def complain_of_constraints(connector: Connector, entry: Entry) -> None:
+    try:
+        connector.validate_constraints()
+    except ValidationError as error:
+        _complain_of(error, connector, entry)
+
+
+def _complain_of(error: ValidationError, connector: Connector, entry: Entry) -> None:
+    for name, found in error.error_dict.items():
+        for each in found:
+            label = "" if name == NON_FIELD_ERRORS else f"{name}: "
+            if name == "options" and each.code == "required":
+                provider = PROVIDERS[connector.authentication_method]
+                label += f"{', '.join(provider.missing_options(connector.options))}: "
+            for message in each.messages:
+                entry.complain(f"{label}{message}")
+
+
+def doubts(connector: Connector) -> list[str]:
     return [
         f"connector {connector.reference}: the certificate {item.subject} "
         + (

@@ -1,118 +1,238 @@
-"""The users of a file and their links, written some hundreds at a time."""
+"""Where the users of a file and their links differ from the stored ones, and the writing of just that.
 
-from collections.abc import Mapping
+They are compared without a lock, some hundreds at a time. What differs is locked, compared again, and
+written.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
-from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from users.models import User
 from users.usernames import normalise_username
 
-from ..bulk_history import history_together
-from ..models import Connector, Link
+from ..bulk_history import copy_to_history, history_together
+from ..models import Link
 from ..protocols.oauth2.revocation import revoke_of_all_inactive
 from ..records import APPLIED
-from .file import Entry, File, kind
+from .connector_changes import Comparison as Connectors
+from .file import Entry, File, Refused, kind
+from .locks import in_batches, lock_entries
 
-_BATCH: Final = 500
 _KEYS: Final = {"username", "active", "staff", "connectors"}
 
-# What a file gives of users, by their usernames.
-_Given = Mapping[str, Mapping[str, Any]]
+
+@dataclass
+class Comparison:
+    """What a file wants of users; each by the username.
+
+    keys: the primary keys of those that are there. new, changed: whose rows are to be written. linked: whose
+    links are. lines: what changes, in words.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
+    lines: dict[str, str] = field(default_factory=dict)
+    link_lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def in_words(self) -> Iterator[str]:
+        for username in self.entries:
+            if username in self.lines:
+                yield self.lines[username]
+            yield from self.link_lines.get(username, ())
 
 
-def apply_users(file: File, connectors: Mapping[str, Connector], *, changes: list[str]) -> None:
-    """Write users and links, unless anything in the file is wrong. connectors: as `apply_connectors` returns."""
-    wanted: dict[str, Mapping[str, Any]] = {}
+def compare_users(file: File, connectors: Connectors) -> Comparison:
+    """Look where they differ, unless anything in the file is wrong; nothing is locked or written."""
+    found = Comparison()
     for entry in file.entries("users", "username", _KEYS):
         try:
             username = normalise_username(entry.given["username"])
         except ValidationError as error:
             entry.complain(" ".join(error.messages))
             continue
-        if username in wanted:
+        if username in found.entries:
             entry.complain("stands twice in the file; case makes no difference")
             continue
-        _check(entry, connectors)
-        wanted[username] = entry.given
+        _check(entry, connectors.references)
+        found.entries[username] = entry
     if file.problems:
-        return
-    names = list(wanted)
-    for start in range(0, len(names), _BATCH):
-        batch = {name: wanted[name] for name in names[start : start + _BATCH]}
-        _write_users(batch, changes)
-        _write_links(batch, connectors, changes)
+        return found
+    for batch in in_batches(found.entries):
+        _compare_rows(found, batch)
+        _compare_links(found, batch, connectors)
+    return found
 
 
-def _check(entry: Entry, connectors: Mapping[str, Connector]) -> None:
+def _check(entry: Entry, references: Mapping[str, str]) -> None:
     for key in ("active", "staff"):
         if key in entry.given and not isinstance(entry.given[key], bool):
             entry.complain(f"{key}: must be true or false, not {kind(entry.given[key])}")
-    references = entry.given.get("connectors", [])
-    if not isinstance(references, list):
-        entry.complain(f"connectors: must be a list, not {kind(references)}")
+    given = entry.given.get("connectors", [])
+    if not isinstance(given, list):
+        entry.complain(f"connectors: must be a list, not {kind(given)}")
         return
-    for reference in references:
+    for reference in given:
         if not isinstance(reference, str):
             entry.complain(f"connectors: must hold references, not {kind(reference)}")
-        elif reference.lower() not in connectors:
+        elif reference.lower() not in references:
             entry.complain(f"connectors: there is no connector {reference[:100]!r}")
 
 
-def _write_users(batch: _Given, changes: list[str]) -> None:
-    # Locked, since what is read is written again: to change one's rank must not make them active.
-    users = User.objects.select_for_update().filter(username__in=batch)
-    stored = {user.username: user for user in users}
-    new, changed = [], []
-    for username, given in batch.items():
-        user = stored.get(username) or User(username=username)
-        before = (user.is_active, user.is_staff)
-        user.is_active = given.get("active", user.is_active)
-        user.is_staff = given.get("staff", user.is_staff)
-        if username not in stored:
-            user.set_unusable_password()
-            new.append(user)
-            changes.append(f"user {username}: created")
-        elif before != (user.is_active, user.is_staff):
-            if not user.is_active:
-                user.session_epoch += 1
-            changed.append(user)
-            changes.append(f"user {username}: changed")
-    bulk_create_with_history(new, User, batch_size=_BATCH, default_change_reason=APPLIED)
-    bulk_update_with_history(
-        changed,
-        User,
-        ["is_active", "is_staff", "session_epoch"],
-        batch_size=_BATCH,
-        default_change_reason=APPLIED,
-    )
-    revoke_of_all_inactive()
+def _compare_rows(found: Comparison, batch: list[str]) -> None:
+    stored = User.objects.filter(username__in=batch).order_by()
+    rows = {
+        username: (pk, is_active, is_staff)
+        for username, pk, is_active, is_staff in stored.values_list(
+            "username", "pk", "is_active", "is_staff"
+        )
+    }
+    for username in batch:
+        if username not in rows:
+            found.new.append(username)
+            found.lines[username] = f"user {username}: created"
+            continue
+        found.keys[username], is_active, is_staff = rows[username]
+        given = found.entries[username].given
+        if _wanted(given, is_active, is_staff) != (is_active, is_staff):
+            found.changed.append(username)
+            found.lines[username] = f"user {username}: changed"
 
 
-def _write_links(batch: _Given, connectors: Mapping[str, Connector], changes: list[str]) -> None:
-    users = {user.username: user for user in User.objects.filter(username__in=batch)}
-    stored: dict[int, dict[int, Link]] = {}
-    for link in Link.objects.filter(user__in=users.values()).select_related("connector"):
-        stored.setdefault(link.user_id, {})[link.connector_id] = link
-    new: list[Link] = []
-    gone: list[int] = []
-    for username, given in batch.items():
+def _wanted(given: Mapping[str, Any], is_active: bool, is_staff: bool) -> tuple[bool, bool]:
+    return given.get("active", is_active), given.get("staff", is_staff)
+
+
+def _compare_links(found: Comparison, batch: list[str], connectors: Connectors) -> None:
+    for username, (add, remove) in _links(found, batch, connectors).items():
+        found.linked.append(username)
+        found.link_lines[username] = _in_words(username, add, [*remove], connectors)
+
+
+def _links(
+    found: Comparison, batch: list[str], connectors: Connectors
+) -> dict[str, tuple[list[str], dict[str, int]]]:
+    """Whose links differ: the references to be linked, and the links to be deleted by their references."""
+    keys = {found.keys[name]: name for name in batch if name in found.keys}
+    have: dict[str, dict[str, int]] = {}
+    stored = Link.objects.filter(user__in=keys).order_by("pk")
+    for pk, user, connector in stored.values_list("pk", "user_id", "connector_id"):
+        if connector in connectors.by_key:  # or it has come since, and isn't ours to judge
+            have.setdefault(keys[user], {})[connectors.by_key[connector]] = pk
+    differing = {}
+    for username in batch:
+        given = found.entries[username].given
         if "connectors" not in given:
             continue
-        user = users[username]
-        have = stored.get(user.pk, {})
-        named = [connectors[reference.lower()] for reference in given["connectors"]]
-        want = {connector.pk: connector for connector in named}
-        for pk, connector in want.items():
-            if pk not in have:
-                new.append(Link(user=user, connector=connector))
-                changes.append(f"user {username}: linked to {connector.reference}")
-        for pk, link in have.items():
-            if pk not in want:
-                gone.append(link.pk)
-                changes.append(f"user {username}: unlinked from {link.connector.reference}")
-    bulk_create_with_history(new, Link, batch_size=_BATCH, default_change_reason=APPLIED)
-    if gone:
-        with history_together(by=None, reason=APPLIED):
-            Link.objects.filter(pk__in=gone).delete()
+        want = dict.fromkeys(reference.lower() for reference in given["connectors"])
+        had = have.get(username, {})
+        add = [reference for reference in want if reference not in had]
+        remove = {reference: pk for reference, pk in had.items() if reference not in want}
+        if add or remove:
+            differing[username] = (add, remove)
+    return differing
+
+
+def _in_words(
+    username: str, add: list[str], remove: list[str], connectors: Connectors
+) -> list[str]:
+    spelt = connectors.references
+    return [
+        *(f"user {username}: linked to {spelt[reference]}" for reference in add),
+        *(f"user {username}: unlinked from {spelt[reference]}" for reference in remove),
+    ]
+
+
+def prepare_users(found: Comparison) -> list[User]:
+    """The new ones, not stored yet, without a usable password. Before the transaction, since it takes a while."""
+    users = []
+    for username in found.new:
+        is_active, is_staff = _wanted(found.entries[username].given, True, False)
+        user = User(username=username, is_active=is_active, is_staff=is_staff)
+        user.set_unusable_password()
+        users.append(user)
+    return users
+
+
+def create_users(found: Comparison, new: list[User]) -> None:
+    """Write what `prepare_users` returned. Raises Refused for those that have come meanwhile."""
+    for users in in_batches(new):
+        try:
+            with transaction.atomic():
+                User.objects.bulk_create(users)
+                copy_to_history(User, [user.pk for user in users], kind="+", reason=APPLIED)
+        except IntegrityError as error:
+            there = User.objects.filter(username__in=[user.username for user in users])
+            entries = [found.entries[name] for name in there.values_list("username", flat=True)]
+            for entry in entries:
+                entry.complain("somebody else has added it at this moment; try again")
+            if entries:
+                raise Refused(entries[0].file.problems) from error
+            raise
+        found.keys.update((user.username, user.pk) for user in users)
+
+
+def update_users(found: Comparison) -> None:
+    """Lock those that differ, compare them again under the lock, and write them.
+
+    To change one's rank must not make them active: what is read is written again. Raises Refused for those
+    that somebody else has deleted.
+    """
+    for batch in in_batches(found.changed):
+        rows = lock_entries(User, {found.keys[name]: found.entries[name] for name in batch})
+        changed = []
+        for username in batch:
+            user = rows[found.keys[username]]
+            before = (user.is_active, user.is_staff)
+            given = found.entries[username].given
+            user.is_active, user.is_staff = _wanted(given, *before)
+            if before == (user.is_active, user.is_staff):  # somebody else has done it meanwhile
+                del found.lines[username]
+                continue
+            changed.append(user)
+        _update(changed)
+    if found.changed:
+        revoke_of_all_inactive()
+
+
+def _update(changed: list[User]) -> None:
+    """By one statement for all that come to be alike; `bulk_update` takes ten times as long."""
+    alike: dict[tuple[bool, bool], list[int]] = {}
+    for user in changed:
+        alike.setdefault((user.is_active, user.is_staff), []).append(user.pk)
+    for (is_active, is_staff), keys in alike.items():
+        User.objects.filter(pk__in=keys).update(
+            is_active=is_active,
+            is_staff=is_staff,
+            # As `User.save()`: or an old session would come back to life with its user.
+            session_epoch=F("session_epoch") + (0 if is_active else 1),
+        )
+    copy_to_history(User, [user.pk for user in changed], kind="~", reason=APPLIED)
+
+
+def write_links(found: Comparison, connectors: Connectors) -> None:
+    """Add and delete links, compared again: those of new connectors and users are known only now."""
+    for batch in in_batches(found.linked):
+        new: list[Link] = []
+        gone: list[int] = []
+        differing = _links(found, batch, connectors)
+        for username in batch:
+            add, remove = differing.get(username, ([], {}))
+            found.link_lines[username] = _in_words(username, add, [*remove], connectors)
+            user = found.keys[username]
+            new += [
+                Link(user_id=user, connector_id=connectors.keys[reference]) for reference in add
+            ]
+            gone += remove.values()
+        Link.objects.bulk_create(new)
+        copy_to_history(Link, [link.pk for link in new], kind="+", reason=APPLIED)
+        if gone:
+            with history_together(by=None, reason=APPLIED):
+                Link.objects.filter(pk__in=gone).delete()

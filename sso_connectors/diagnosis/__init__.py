@@ -99,6 +99,8 @@ def _of_outcome(attempt: Attempt) -> Finding:
             connector=attempt.connector,
             reference=attempt.connector_reference,
         )
+    if attempt.outcome == Outcome.NEVER_CAME_BACK:
+        return causes.NEVER_CAME_BACK
     if attempt.outcome == Outcome.IN_PROGRESS:
         over = attempt.started_at + LIFETIME < timezone.now()
         return causes.NEVER_CAME_BACK if over else causes.UNDER_WAY

@@ -5,6 +5,7 @@ import logging
 import sys
 
 import pytest
+from django.core.exceptions import DisallowedHost
 
 from maker.log import JsonFormatter
 from tests.agent import Agent
@@ -41,6 +42,23 @@ def test_exception() -> None:
         made.exc_info = sys.exc_info()
 
     assert "ValueError: no" in formatted(made)["exception"]
+
+
+def test_what_any_stranger_can_cause_is_one_short_line() -> None:
+    """A made-up Host, as often as they like: no traceback of ours, and not kilobytes of theirs."""
+    host = "x" * 8000
+    text = f"Invalid HTTP_HOST header: '{host}'. You may need to add '{host}' to ALLOWED_HOSTS."
+    made = record(text)
+    made.name = "django.security.DisallowedHost"
+    try:
+        raise DisallowedHost(text)
+    except DisallowedHost:
+        made.exc_info = sys.exc_info()
+
+    line = formatted(made)
+    assert line["message"].startswith("Invalid HTTP_HOST header: 'xxx"), "the operator sees which"
+    assert "exception" not in line
+    assert len(json.dumps(line)) < 600
 
 
 @pytest.mark.row(32)

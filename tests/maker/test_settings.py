@@ -30,7 +30,9 @@ print(json.dumps({name: getattr(settings, name) for name in dir(settings) if nam
 CHECK = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "maker.settings"
+from django.conf import settings
 from django.core.management import execute_from_command_line
+settings.ENV_FILE = "/nowhere/.env"
 execute_from_command_line(["manage.py", "check", *sys.argv[1:]])
 """
 
@@ -86,6 +88,8 @@ def test_the_deployment_checks_have_nothing_to_say() -> None:
         ({"TRUSTED_PROXIES": "10.0.0.5,proxy"}, "sso.E002"),
         ({"TRUSTED_PROXIES": "10.0.0.5, 10.0.0.6"}, "sso.E002"),
         ({"FIELD_ENCRYPTION_KEYS": "short"}, "sso.E004"),
+        ({"METRICS_ALLOWED": "10.0.0.9,prometheus"}, "sso.E005"),
+        ({"METRICS_TOKEN": "short"}, "sso.E006"),
         ({"LANGUAGE_CODE": "de"}, "translation.E004"),
         ({"FIELD_ENCRYPTION_KEYS": ""}, "sso.W002"),
         ({"SECRET_KEY": "short"}, "security.W009"),
@@ -98,6 +102,17 @@ def test_what_is_set_wrongly_is_told(changes: dict[str, str], says: str) -> None
     done = check({**PRODUCTION, **changes})
     assert done.returncode == 1
     assert says in done.stderr
+
+
+@pytest.mark.row(33)
+def test_files_that_others_can_read_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "maker.sqlite3"
+    file.touch()
+    file.chmod(0o644)
+    done = check({**PRODUCTION, "DATABASE_URL": f"sqlite:///{file}"})
+    assert done.returncode == 1
+    assert "sso.W003" in done.stderr
+    assert str(file) in done.stderr
 
 
 def test_a_missing_secret_key_is_a_clear_error() -> None:
@@ -165,6 +180,7 @@ def test_the_defaults(defaults: Any) -> None:
     assert defaults["SUPPORT_CONTACT"] == ""
     assert defaults["ATTEMPT_DAYS"] == 30
     assert defaults["TRUSTED_PROXIES"] == []
+    assert (defaults["METRICS_TOKEN"], defaults["METRICS_ALLOWED"]) == ("", [])
     assert defaults["FIELD_ENCRYPTION_KEYS"] == []
     assert not defaults["DEBUG"]
     database = defaults["DATABASES"]["default"]

@@ -848,9 +848,74 @@ def test_what_the_database_refuses_is_told(apply: Apply, monkeypatch: pytest.Mon
     def refuse(*args: Any, **options: Any) -> None:
         raise IntegrityError
 
-    monkeypatch.setattr(Connector, "save", refuse)
+    monkeypatch.setattr(Connector, "create_together", refuse)
     with pytest.raises(CommandError, match="the database refused it"):
         apply()
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "connector_reference_characters": {"reference": "a b"},
+    "connector_reference_not_reserved": {"reference": "Callback"},
+    "connector_name_not_empty": {"name": ""},
+    "connector_known_type": {"type": "saml"},
+    "connector_known_identifier_format": {"identifier_format": "transient"},
+    "connector_known_binding": {"binding": "artifact"},
+    "connector_endpoint_scheme": {"endpoint": "ftp://idp.example"},
+    "connector_never_keeps_private_key": {"certificates": [ec_key().private_pem]},
+    "connector_enabled_is_complete": {"certificates": []},
+}
+
+
+def test_a_dry_run_knows_each_rule_of_the_database(apply: Apply) -> None:
+    """It writes nothing, so that the database can't judge; what it lets pass must be what can be written."""
+    rules = {rule.name for rule in Connector._meta.constraints}
+    assert rules == {*RULES, "connector_reference_unique"}, (
+        "that one is found in the file and the table"
+    )
+    for rule, changes in RULES.items():
+        with pytest.raises(CommandError):
+            apply(with_connector(**changes), "--dry-run")
+        assert not any(stored()), rule
+
+
+def test_history_of_many_is_that_of_each(apply: Apply) -> None:
+    """What is copied by the database is what django-simple-history would have written."""
+    apply(with_user(staff=True))
+    apply(with_user(staff=False, active=False))
+    alice, link = User.objects.get(), Link.objects.first()
+    assert link is not None
+    for row in (alice, link):
+        row.save()
+        saved, *copied = row.history.order_by("-pk")
+        wanted = {field.name: getattr(saved, field.name) for field in saved.tracked_fields}
+        assert {name: getattr(copied[0], name) for name in wanted} == wanted
+        assert {each.history_change_reason for each in copied} == {"sso_apply"}
+        assert {(each.history_user, each.history_author) for each in copied} == {(None, None)}
+        dates = [each.history_date for each in (saved, *copied)]
+        assert dates == sorted(dates, reverse=True)
+        assert saved.history_date - copied[-1].history_date < timedelta(minutes=1)
+        names = {each.attname for each in type(saved)._meta.concrete_fields}
+        written = {each.attname for each in saved.tracked_fields}
+        assert names - written == {
+            *("history_id", "history_date", "history_type", "history_change_reason"),
+            *("history_user_id", "history_author"),
+        }, "of another column the copy would know nothing"
+    assert [each.history_type for each in alice.history.order_by("pk")] == ["+", "~", "~"]
+    assert [each.is_staff for each in alice.history.order_by("pk")] == [True, False, False]
+
+
+@pytest.mark.row(16)
+def test_sessions_of_who_is_switched_off_are_over(apply: Apply) -> None:
+    apply()
+    for document, epochs in (
+        (with_user(active=False), (1, 0)),
+        (with_user(active=True), (1, 0)),
+        (with_connector(enabled=False), (1, 1)),
+        (with_connector(enabled=True), (1, 1)),
+    ):
+        apply(document)
+        acme = Connector.objects.get(reference="acme")
+        assert (User.objects.get().session_epoch, acme.session_epoch) == epochs
 
 
 # --- any file at all --------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What an operator may have set wrongly is said before the first login."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,13 @@ from django.core.checks import run_checks
 from sso_connectors import checks
 
 A_KEY = "b25seS1mb3ItdGVzdHMsIGFuZCB1c2VkIG5vd2hlcmU="
+
+
+@pytest.fixture(autouse=True)
+def _no_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's .env and the tests' own database are no matter of these tests."""
+    if "on_disk" not in request.fixturenames:
+        monkeypatch.setattr(checks, "_private_files", lambda: iter(()))
 
 
 def found(*, deploy: bool = False) -> list[str]:
@@ -200,4 +208,81 @@ def test_w002_no_key_in_production(settings: Any) -> None:
     assert found() == []
     assert found(deploy=True) == ["sso.W002"]
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert found(deploy=True) == []
+
+
+@pytest.mark.row(34)
+@pytest.mark.parametrize("wrong", ["prometheus", "10.0.0.9/8", "unix", "*", "", "10.0.0.9:9090"])
+def test_e005_who_may_see_metrics(settings: Any, wrong: str) -> None:
+    settings.METRICS_ALLOWED = ["10.0.0.9", "10.2.0.0/16"]
+    assert found() == []
+    settings.METRICS_ALLOWED = ["10.0.0.9", wrong]
+    (error,) = checks.metrics_allowed(None)
+    assert f"has {wrong}, which" in error.msg
+    assert found() == ["sso.E005"]
+
+
+@pytest.mark.row(34)
+def test_e006_token_that_could_be_guessed(settings: Any) -> None:
+    settings.METRICS_TOKEN = "a" * 20
+    assert found() == []
+    settings.METRICS_TOKEN = "guess-me"
+    (error,) = checks.metrics_token(None)
+    assert "guess-me" not in str(error), "a check is printed and logged"
+    assert found() == ["sso.E006"]
+
+
+def test_w004_metrics_that_nobody_may_read(settings: Any) -> None:
+    settings.PUBLIC_BASE_URL = "https://maker.company.example"
+    settings.PROMETHEUS_MULTIPROC_DIR = "/run/maker/metrics"
+    assert found(deploy=True) == ["sso.W004"]
+    settings.METRICS_TOKEN = "a" * 20
+    assert found(deploy=True) == []
+    settings.METRICS_TOKEN, settings.METRICS_ALLOWED = "", ["10.0.0.9"]
+    assert found(deploy=True) == []
+
+
+@pytest.fixture
+def on_disk(settings: Any, tmp_path: Path) -> Path:
+    """A `var` with a database in it, and an .env beside it, all as they should be."""
+    settings.PUBLIC_BASE_URL = "https://maker.company.example"
+    settings.VAR_DIR = tmp_path / "var"
+    settings.VAR_DIR.mkdir(mode=0o700)
+    file = settings.VAR_DIR / "maker.sqlite3"
+    for path in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
+        path.touch(mode=0o600)
+    settings.ENV_FILE = tmp_path / ".env"
+    settings.ENV_FILE.touch(mode=0o600)
+    engine = "django.db.backends.sqlite3"
+    settings.DATABASES = {"default": {"ENGINE": engine, "NAME": str(file)}}
+    return tmp_path
+
+
+@pytest.mark.row(33)
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES:UserWarning")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o666])
+@pytest.mark.parametrize("name", ["", "maker.sqlite3", "maker.sqlite3-wal", "maker.sqlite3-shm"])
+def test_w003_files_that_others_can_read(on_disk: Path, name: str, mode: int) -> None:
+    assert found(deploy=True) == []
+    path = on_disk / "var" / name
+    path.chmod(mode | (0o700 if not name else 0))
+    (warning,) = checks.files_of_others(None)
+    assert f"{path} (" in warning.msg
+    assert "chmod 600" in str(warning.hint)
+    assert found(deploy=True) == ["sso.W003"]
+    assert found() == []
+    path.chmod(0o700 if not name else 0o400)
+    assert found(deploy=True) == []
+
+
+@pytest.mark.row(33)
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES:UserWarning")
+def test_w003_settings_that_others_can_read(on_disk: Path, settings: Any) -> None:
+    """With PostgreSQL too; a group may read them, since they are often root's."""
+    (on_disk / "var").chmod(0o755)
+    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "maker"}}
+    for mode, ids in ((0o640, []), (0o600, []), (0o644, ["sso.W003"]), (0o602, ["sso.W003"])):
+        settings.ENV_FILE.chmod(mode)
+        assert found(deploy=True) == ids
+    settings.ENV_FILE.unlink()
     assert found(deploy=True) == []

@@ -64,7 +64,10 @@ def test_cleanup_deletes_what_has_served_its_time(
     Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(1))
     Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(1))
 
-    assert cleanup() == "Deleted 1 pending logins and 2 attempts."
+    assert cleanup().splitlines() == [
+        "Deleted 1 pending logins and 2 attempts.",
+        "Ended 1 attempts whose person never came back.",
+    ]
     assert set(PendingLogin.objects.all()) == {fresh}
     assert set(kept) < set(Attempt.objects.all())
     assert Session.objects.get().session_key == "new"
