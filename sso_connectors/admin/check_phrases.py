@@ -34,6 +34,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("after %(time)s, since the password was asked for again"),
     # the SAML answer
     _("one of the connector's certificates"),
+    _("none, and none is needed where only the assertion is signed"),
     _("%(print)s or %(prints)s"),
     _("%(print)s, a certificate that ended on %(date)s"),
     _("%(print)s, a certificate that begins on %(date)s"),
@@ -128,9 +129,19 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("Exactly one assertion is expected, there are %(count)s."),
     _("The assertion is in a namespace that is not SAML's."),
     _("There is a response inside the response."),
-    _("The response or the assertion has no proper ID."),
+    _("The response has no ID."),
+    _("The assertion has no ID."),
+    _(
+        "The ID of the response is “%(id)s”; accepted are at most 201 letters, digits and _.+:-, the first a "
+        "letter, a digit or _."
+    ),
+    _(
+        "The ID of the assertion is “%(id)s”; accepted are at most 201 letters, digits and _.+:-, the first a "
+        "letter, a digit or _."
+    ),
     _("The response and the assertion have the same ID."),
-    _("There is an ID attribute where none belongs."),
+    _("A signature has the same ID as another element."),
+    _("There is an attribute %(word)s on %(element)s, where no ID is accepted."),
     _("There is a signature where none belongs."),
     _("An element has two signatures."),
     _("The signature has parts that don't belong in it."),
