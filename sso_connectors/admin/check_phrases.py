@@ -93,6 +93,9 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("a subject that no other user of this connector has"),
     _("not known yet"),
     _("none sent (noted)"),
+    _("none sent"),
+    _("any; %(format)s was asked for"),
+    _("the claim %(name)s"),
 )
 _REASONS: Final[Sequence[StrOrPromise]] = (
     # what came is no message
@@ -252,6 +255,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("Let it answer the request it gets, or let people start at the login address."),
     _("The identity provider's username is not an e-mail address."),
     _("The identity provider's name for this person is not the one remembered."),
+    _("This person's permanent ID is remembered, and the answer has none."),
     _("The user was unlinked meanwhile."),
 )
 # One word of any kind beside a text of ours: they fit most, so they come last.

@@ -146,7 +146,7 @@ def _finding(attempt: Attempt, check: Mapping[str, Any], service: Service | None
     if name == "linked user":
         return admission.linked_user(received)
     if name == "subject" and admission.speaks_of_subject(expected):
-        return admission.subject(expected)
+        return admission.subject(expected, received)
     if name == "username" and admission.speaks_of_username(expected):
         return admission.NO_ADDRESS
     if name == "e-mail address":

@@ -20,11 +20,19 @@ from ...certificates import SigningCertificate
 from ...errors import BadMessage, IdentityProviderError, ResponseRefused
 from ...identity import Identity
 from ...metrics import VERIFICATION
-from ...models import COMPLETE, Connector, ConnectorType
+from ...models import COMPLETE, Connector, ConnectorType, IdentifierFormat
 from ...pending import PendingLogin
 from ..base import Answer
 from .signature import SAML, SAMLP, SignatureError, claimed_fingerprint, verified
-from .statements import attributes_of, instant, name_id_of, subject_of, text_of, username_of
+from .statements import (
+    attributes_of,
+    check_permanent_id,
+    instant,
+    name_id_of,
+    subject_of,
+    text_of,
+    username_of,
+)
 
 MAX_BYTES: Final = 256 * 1024
 SKEW: Final = timedelta(seconds=120)
@@ -118,6 +126,8 @@ class SamlAnswer(Answer):
             name_id, name_id_format, attributes, connector.username_attribute, checks
         )
         subject = subject_of(name_id, name_id_format, attributes, checks)
+        asked = IdentifierFormat(connector.identifier_format)
+        check_permanent_id(asked, connector.issuer_url, name_id_format, subject, checks)
         if certificate is None or checks.failed:
             raise _refusal(checks)
         return Identity(
