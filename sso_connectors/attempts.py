@@ -3,13 +3,13 @@
 An attempt costs a login one insert when it starts and one update when it ends. What a check received
 is shown to administrators as it came; `verified` says whether the identity provider vouches for it, by a
 valid signature or by having answered our server itself.
+What strangers may make it keep is bounded in kept.py.
 """
 
 import logging
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -19,13 +19,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .errors import LoginError
+from .kept import Check, Checks, as_text, kept_claims
 from .metrics import ATTEMPTS
+
+__all__ = ["Attempt", "Check", "Checks", "Outcome", "Purpose", "as_text"]
 
 logger = logging.getLogger(__name__)
 
 # Without 0/O, 1/I/L and the vowels, so that a code is read out without mistakes and spells no word.
 _ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXYZ"
-_SHOWN: Final = 300
 
 
 class Outcome(models.TextChoices):
@@ -38,48 +40,6 @@ class Outcome(models.TextChoices):
 class Purpose(models.TextChoices):
     SIGN_IN = "sign_in", _("sign-in")
     TEST = "test", _("test")
-
-
-@dataclass
-class Check:
-    name: str
-    passed: bool
-    expected: str
-    received: str
-    verified: bool
-
-
-@dataclass
-class Checks:
-    """Collects every check of one answer, so that all that is wrong is shown, not only the first."""
-
-    verified: bool = False
-    items: list[Check] = field(default_factory=list)
-
-    def record(self, name: str, passed: bool, *, expected: object, received: object) -> bool:
-        """Keep one verdict and return it."""
-        self.items.append(Check(name, passed, as_text(expected), as_text(received), self.verified))
-        return passed
-
-    @property
-    def failed(self) -> list[Check]:
-        return [item for item in self.items if not item.passed]
-
-    def as_json(self) -> list[dict[str, Any]]:
-        return [dict(vars(item)) for item in self.items]
-
-
-def as_text(value: object, *, limit: int = _SHOWN) -> str:
-    """What a stranger sent, in a form that can be stored: shortened, without null characters or halves
-    of a pair (JSON can write one)."""
-    text = "" if value is None else str(value)
-    if "\0" in text or not text.isascii():
-        text = text.replace("\0", "�").encode(errors="replace").decode()
-    return text if len(text) <= limit else f"{text[:limit]}…"
-
-
-def _as_texts(value: object) -> list[str]:
-    return [as_text(each) for each in (value if isinstance(value, list | tuple) else [value])]
 
 
 IS_CODE: Final = re.compile(f"[{_ALPHABET}]{{4}}-[{_ALPHABET}]{{4}}").fullmatch
@@ -198,7 +158,7 @@ class Attempt(models.Model):
             checks=checks.as_json(),
             user=user,
             username=self.username,
-            claims={as_text(name): _as_texts(value) for name, value in (claims or {}).items()},
+            claims=kept_claims(claims or {}),
             ended_at=timezone.now(),
         )
         ATTEMPTS.labels(self._reference, self.outcome.value).inc()

@@ -59,6 +59,8 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "username": pgettext_lazy("check", "username"),
     "subject": pgettext_lazy("check", "subject"),
     "linked user": pgettext_lazy("check", "linked user"),
+    # not a check, but the number of those that weren't kept
+    "checks left out": pgettext_lazy("check", "checks left out"),
 }
 
 

@@ -19,6 +19,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     pgettext_lazy("in a check", "active"),
     pgettext_lazy("in a check", "active %(flag)s"),
     pgettext_lazy("in a check", "too long"),
+    pgettext_lazy("in a check", "%(count)s more"),
     # As Python writes what a provider says in JSON.
     pgettext_lazy("in a check", "True"),
     pgettext_lazy("in a check", "False"),
@@ -107,7 +108,8 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The response is not base64 text."),
     _("The response was not read."),
     _("The message is not a SAML 2.0 Response."),
-    _("The parameter %(name)s is there twice, or is too long."),
+    _("The parameter %(name)s is there twice."),
+    _("The parameters of the answer are too long."),
     _("The answer has neither a code nor an error."),
     # safe_xml.py
     _("It has %(count)s bytes; at most %(number)s are read."),
@@ -172,6 +174,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The userinfo endpoint doesn't answer for the person who signed in."),
     _("The answer names %(server)s, which is no accounts server of Zoho's."),
     _("The provider's tokens, scope or instance hold what can't be kept."),
+    _("The provider's tokens, scope or instance are too long to be kept."),
     _("It is nested too deeply."),
     # what our server asked the provider: when, and the errors it names
     _("(before sign-in)"),

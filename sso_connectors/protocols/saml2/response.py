@@ -19,6 +19,7 @@ from ...attempts import Checks
 from ...certificates import SigningCertificate
 from ...errors import BadMessage, IdentityProviderError, ResponseRefused
 from ...identity import Identity
+from ...kept import kept_claims
 from ...metrics import VERIFICATION
 from ...models import COMPLETE, Connector, ConnectorType, IdentifierFormat
 from ...pending import PendingLogin
@@ -136,7 +137,7 @@ class SamlAnswer(Answer):
             issuer=connector.issuer_url,
             key=certificate.fingerprint,
             not_after=not_after,
-            claims={"NameID": [name_id], **attributes} if pending.is_test else {},
+            claims=kept_claims({"NameID": [name_id], **attributes}) if pending.is_test else {},
         )
 
     def _refuse_failure(self, checks: Checks) -> None:
@@ -247,7 +248,7 @@ def _check_confirmation(assertion: etree._Element, pending: PendingLogin, checks
     if not trials:
         checks.record("subject confirmation", False, expected=_BEARER, received="none")
         return
-    checks.items.extend(min(trials, key=lambda trial: len(trial.failed)).items)
+    checks.take(min(trials, key=lambda trial: len(trial.failed)))
 
 
 def _confirmations(
