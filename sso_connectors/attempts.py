@@ -78,6 +78,9 @@ class Attempt(models.Model):
     )
     # Tells people apart where nobody has been named yet; from the browser's cookie, one way only.
     browser = models.CharField(max_length=16, blank=True, editable=False)
+    # Whether it says something of its connector's state: its answer was verified, or the browser that began it
+    # has come back. Whatever else a stranger sends is kept, and moves nothing.
+    counts = models.BooleanField(default=False, db_default=False, editable=False)
     cause = models.CharField(_("cause"), max_length=40, blank=True)
     detail = models.TextField(_("detail"), blank=True)
     checks = models.JSONField(_("checks"), default=list)
@@ -107,6 +110,12 @@ class Attempt(models.Model):
             models.Index(
                 fields=["connector", "-started_at", "purpose"], name="attempt_of_connector"
             ),
+            # However many a stranger sends, the last that count are found at once.
+            models.Index(
+                fields=["connector", "-started_at"],
+                condition=models.Q(counts=True),
+                name="attempt_that_counts",
+            ),
             # The front page counts by day and the list all there is to see, from the index alone: the rows
             # are wide. The list comes in its order.
             models.Index(
@@ -125,7 +134,11 @@ class Attempt(models.Model):
         return self.purpose == Purpose.TEST
 
     def fail(self, error: LoginError, checks: Checks) -> None:
-        """Keep why the login ended; a success that came before is never overwritten."""
+        """Keep why the login ended.
+
+        A success that came before is never overwritten, and what counts not by what doesn't: a stranger who knows
+        the request would otherwise change what the administrator reads of somebody's login.
+        """
         self.outcome = Outcome.FAILED
         self.cause = error.code
         self.detail = as_text(error.detail)
@@ -135,8 +148,12 @@ class Attempt(models.Model):
             self.save()
         else:
             passed = (Outcome.SIGNED_IN, Outcome.TEST_PASSED)
-            Attempt.objects.filter(pk=self.pk).exclude(outcome__in=passed).update(
+            before = Attempt.objects.filter(pk=self.pk).exclude(outcome__in=passed)
+            if not self.counts:
+                before = before.filter(counts=False)
+            before.update(
                 outcome=self.outcome,
+                counts=self.counts,
                 cause=self.cause,
                 detail=self.detail,
                 checks=self.checks,
@@ -153,6 +170,7 @@ class Attempt(models.Model):
         self.outcome = Outcome.TEST_PASSED if self.is_test else Outcome.SIGNED_IN
         Attempt.objects.filter(pk=self.pk).update(
             outcome=self.outcome,
+            counts=True,
             cause="",
             detail="",
             checks=checks.as_json(),

@@ -30,6 +30,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def browser_mark(browser: str) -> str:
+    """What an attempt keeps of the browser's cookie, to tell people apart."""
+    return digest(browser)[:16]
+
+
 class PendingState(models.TextChoices):
     BEGUN = "begun"
     ANSWERED = "answered"
