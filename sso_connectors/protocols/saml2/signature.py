@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -138,7 +138,7 @@ def _check_other_identifiers(
     taken = {str(response.get("ID")), str(assertion.get("ID"))}
     if len(taken) < len(owners):
         raise SignatureError("The response and the assertion have the same ID.")
-    for element in _like_identifiers(root):
+    for element in cast(list[etree._Element], _like_identifiers(root)):
         own = "ID" if element in owners else "Id" if element.tag == f"{DS}Signature" else ""
         for attribute in map(str, element.attrib):
             name = etree.QName(attribute).localname

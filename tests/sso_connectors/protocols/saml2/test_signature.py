@@ -232,7 +232,8 @@ def test_no_certificate_is_never_enough() -> None:
 @pytest.mark.parametrize("whose", ["response_id", "assertion_id"])
 def test_identifier_that_is_none(whose: str, identifier: str) -> None:
     """It would stand in a reference, where other characters than a name's have a meaning."""
-    reading = answered(begun(), **{whose: identifier})
+    lies: dict[str, Any] = {whose: identifier}
+    reading = answered(begun(), **lies)
     assert reading.failed == ["signature"]
     received = reading.check("signature").received
     name = whose.removesuffix("_id")
@@ -243,7 +244,8 @@ def test_identifier_that_is_none(whose: str, identifier: str) -> None:
 @pytest.mark.row(3)
 @pytest.mark.parametrize("whose", ["response_id", "assertion_id"])
 def test_no_identifier(whose: str) -> None:
-    reading = answered(begun(), **{whose: OMIT})
+    lies: dict[str, Any] = {whose: OMIT}
+    reading = answered(begun(), **lies)
     assert reading.failed == ["signature"]
     assert f"The {whose.removesuffix('_id')} has no ID." in reading.check("signature").received
 
@@ -304,7 +306,7 @@ def test_ids_of_two_signatures_are_ignored() -> None:
         assert signature is not None
         signature.set("Id", "S1" if "assertion" in str(information[2].get("URI")) else "S2")
 
-    lies = {"assertion_id": "_assertion", "response_id": "_response"}
+    lies: dict[str, Any] = {"assertion_id": "_assertion", "response_id": "_response"}
     reading = answered(
         begun(), sign="both", edit_signed_info=name_before_the_response_is_signed, **lies
     )
@@ -315,7 +317,7 @@ def test_ids_of_two_signatures_are_ignored() -> None:
 @pytest.mark.parametrize("name", ["_response", "_assertion", " _assertion\n"])
 def test_id_of_a_signature_that_is_anothers(name: str) -> None:
     """Whoever looks the reference up could then find the signature itself."""
-    lies = {"response_id": "_response", "assertion_id": "_assertion"}
+    lies: dict[str, Any] = {"response_id": "_response", "assertion_id": "_assertion"}
     reading = answered(begun(), edit_after_signing=_name_signatures(name), **lies)
     assert "same ID as another element" in reading.check("signature").received
 
