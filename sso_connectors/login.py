@@ -228,9 +228,8 @@ def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: o
         attempt.connector = None
         raise UnknownConnector("The connector was deleted meanwhile.") from error
     except (IdentityProviderAway, IdentityProviderError, SecretUnreadable):
-        attempt.counts = (
-            True  # our server asked by itself, and found that out; no stranger can say so
-        )
+        # Our server has asked by itself and found that out: no stranger can make it up.
+        attempt.counts = True
         raise
     return departure
 

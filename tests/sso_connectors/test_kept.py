@@ -78,6 +78,26 @@ def test_all_checks_together_are_bounded() -> None:
     )
 
 
+def test_what_failed_is_told_first() -> None:
+    """A stranger could otherwise fill the room with what passed."""
+    checks = Checks()
+    for number in range(50):
+        checks.record(f"check {number}", True, expected=LONG, received=LONG)
+    checks.record(
+        "audience", False, expected="https://ours.example", received="https://other.example"
+    )
+    rows = checks.as_json()
+    assert {row["received"] for row in rows} >= {"…", "https://other.example"}
+    assert len(json.dumps(rows)) < 50 * 1024
+
+
+def test_names_are_bounded() -> None:
+    """They are the code's, so far."""
+    checks = Checks()
+    checks.record(LONG, True, expected="", received="")
+    assert len(checks.items[0].name) < 100
+
+
 def test_honest_checks_are_kept_whole() -> None:
     checks = Checks()
     for number, name in enumerate(CHECKS):

@@ -1,5 +1,6 @@
 """Tested, failing: what a connector's attempts say of it, and what makes it untested again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from sso_connectors.encryption import Secret
 from sso_connectors.errors import ConnectorNotReady
 from sso_connectors.login import begin_test
 from sso_connectors.models import Connector, State
+from sso_connectors.states import note_failed
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, ReceivedRequest, form_value, other_key
@@ -276,6 +278,26 @@ def test_provider_that_is_away_before_anybody_signs_in(
         assert Agent().open().status_code >= 400
         cache.clear()
     assert state_of(connector) == State.FAILING
+
+
+def test_answer_that_came_with_the_browsers_cookie(
+    make_connector: ConnectorMaker, provider: OpenIdProvider
+) -> None:
+    """An error of an OAUTH 2 provider is vouched for by nobody; the browser that began brings it."""
+    connector = make_connector(**provider.connector())
+    for _ in range(5):
+        agent = Agent()
+        agent.bring(provider.decline(agent.start_oauth(), error="invalid_scope"))
+    assert state_of(connector) == State.FAILING
+    assert connector.failing_cause == "identity_provider_error"
+
+
+def test_attempt_that_does_not_count_costs_nothing_more(
+    connector: Connector, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    attempt = Attempt(connector=connector, outcome="failed", cause="response_refused")
+    with django_assert_num_queries(0):
+        note_failed(attempt)
 
 
 def test_too_few_attempts_that_count_leave_the_state(idp: IdP, connector: Connector) -> None:
