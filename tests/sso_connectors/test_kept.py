@@ -83,11 +83,11 @@ def test_what_failed_is_told_first() -> None:
     checks = Checks()
     for number in range(50):
         checks.record(f"check {number}", True, expected=LONG, received=LONG)
-    checks.record(
-        "audience", False, expected="https://ours.example", received="https://other.example"
-    )
+    checks.record("audience", False, expected=LONG, received=LONG)
     rows = checks.as_json()
-    assert {row["received"] for row in rows} >= {"…", "https://other.example"}
+    assert [row["received"] for row in rows].count("…") > 40
+    assert rows[-1]["name"] == "audience"
+    assert len(rows[-1]["received"]) > 100
     assert len(json.dumps(rows)) < 50 * 1024
 
 
