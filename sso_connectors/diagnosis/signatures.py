@@ -127,6 +127,12 @@ ID_ELSEWHERE: Final = Finding(
         "provider."
     ),
 )
+# Of attempts that an earlier version has kept.
+ID_NOT_ACCEPTED_THEN: Final = Finding(
+    Turn.AGENT,
+    _("An ID in the response was not accepted by an earlier version. More IDs are accepted now."),
+    _("The person signs in again."),
+)
 ENDED_CERTIFICATE: Final = Finding(
     Turn.IT_PERSON,
     _("The signature is right, by a certificate that ended on %(date)s."),
@@ -165,6 +171,8 @@ def signature_finding(expected: str, received: str) -> Finding:
         if read:
             return finding.naming(**read.groupdict())
     for part, finding in (
+        ("has no proper ID", ID_NOT_ACCEPTED_THEN),
+        ("an ID attribute where none belongs", ID_NOT_ACCEPTED_THEN),
         ("has no ID", NO_ID),
         ("has the same ID", SAME_ID),
         ("have the same ID", SAME_ID),
