@@ -3,13 +3,13 @@
 An attempt costs a login one insert when it starts and one update when it ends. What a check received
 is shown to administrators as it came; `verified` says whether the identity provider vouches for it, by a
 valid signature or by having answered our server itself.
+What strangers may make it keep is bounded in kept.py.
 """
 
 import logging
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -19,13 +19,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .errors import LoginError
+from .kept import Check, Checks, as_text, kept_claims
 from .metrics import ATTEMPTS
+
+__all__ = ["Attempt", "Check", "Checks", "Outcome", "Purpose", "as_text"]
 
 logger = logging.getLogger(__name__)
 
 # Without 0/O, 1/I/L and the vowels, so that a code is read out without mistakes and spells no word.
 _ALPHABET: Final = "23456789BCDFGHJKMNPQRSTVWXYZ"
-_SHOWN: Final = 300
 
 
 class Outcome(models.TextChoices):
@@ -40,48 +42,6 @@ class Outcome(models.TextChoices):
 class Purpose(models.TextChoices):
     SIGN_IN = "sign_in", _("sign-in")
     TEST = "test", _("test")
-
-
-@dataclass
-class Check:
-    name: str
-    passed: bool
-    expected: str
-    received: str
-    verified: bool
-
-
-@dataclass
-class Checks:
-    """Collects every check of one answer, so that all that is wrong is shown, not only the first."""
-
-    verified: bool = False
-    items: list[Check] = field(default_factory=list)
-
-    def record(self, name: str, passed: bool, *, expected: object, received: object) -> bool:
-        """Keep one verdict and return it."""
-        self.items.append(Check(name, passed, as_text(expected), as_text(received), self.verified))
-        return passed
-
-    @property
-    def failed(self) -> list[Check]:
-        return [item for item in self.items if not item.passed]
-
-    def as_json(self) -> list[dict[str, Any]]:
-        return [dict(vars(item)) for item in self.items]
-
-
-def as_text(value: object, *, limit: int = _SHOWN) -> str:
-    """What a stranger sent, in a form that can be stored: shortened, without null characters or halves
-    of a pair (JSON can write one)."""
-    text = "" if value is None else str(value)
-    if "\0" in text or not text.isascii():
-        text = text.replace("\0", "�").encode(errors="replace").decode()
-    return text if len(text) <= limit else f"{text[:limit]}…"
-
-
-def _as_texts(value: object) -> list[str]:
-    return [as_text(each) for each in (value if isinstance(value, list | tuple) else [value])]
 
 
 IS_CODE: Final = re.compile(f"[{_ALPHABET}]{{4}}-[{_ALPHABET}]{{4}}").fullmatch
@@ -120,6 +80,9 @@ class Attempt(models.Model):
     )
     # Tells people apart where nobody has been named yet; from the browser's cookie, one way only.
     browser = models.CharField(max_length=16, blank=True, editable=False)
+    # Whether it says something of its connector's state: its answer was verified, or the browser that began it
+    # has come back. Whatever else a stranger sends is kept, and moves nothing.
+    counts = models.BooleanField(default=False, db_default=False, editable=False)
     cause = models.CharField(_("cause"), max_length=40, blank=True)
     detail = models.TextField(_("detail"), blank=True)
     checks = models.JSONField(_("checks"), default=list)
@@ -149,6 +112,12 @@ class Attempt(models.Model):
             models.Index(
                 fields=["connector", "-started_at", "purpose"], name="attempt_of_connector"
             ),
+            # However many a stranger sends, the last that count are found at once.
+            models.Index(
+                fields=["connector", "-started_at"],
+                condition=models.Q(counts=True),
+                name="attempt_that_counts",
+            ),
             # The front page counts by day and the list all there is to see, from the index alone: the rows
             # are wide. The list comes in its order.
             models.Index(
@@ -167,7 +136,11 @@ class Attempt(models.Model):
         return self.purpose == Purpose.TEST
 
     def fail(self, error: LoginError, checks: Checks) -> None:
-        """Keep why the login ended; a success that came before is never overwritten."""
+        """Keep why the login ended.
+
+        A success that came before is never overwritten, and what counts not by what doesn't: a stranger who knows
+        the request would otherwise change what the administrator reads of somebody's login.
+        """
         self.outcome = Outcome.FAILED
         self.cause = error.code
         self.detail = as_text(error.detail)
@@ -177,8 +150,12 @@ class Attempt(models.Model):
             self.save()
         else:
             passed = (Outcome.SIGNED_IN, Outcome.TEST_PASSED)
-            Attempt.objects.filter(pk=self.pk).exclude(outcome__in=passed).update(
+            before = Attempt.objects.filter(pk=self.pk).exclude(outcome__in=passed)
+            if not self.counts:
+                before = before.filter(counts=False)
+            before.update(
                 outcome=self.outcome,
+                counts=self.counts,
                 cause=self.cause,
                 detail=self.detail,
                 checks=self.checks,
@@ -195,12 +172,13 @@ class Attempt(models.Model):
         self.outcome = Outcome.TEST_PASSED if self.is_test else Outcome.SIGNED_IN
         Attempt.objects.filter(pk=self.pk).update(
             outcome=self.outcome,
+            counts=True,
             cause="",
             detail="",
             checks=checks.as_json(),
             user=user,
             username=self.username,
-            claims={as_text(name): _as_texts(value) for name, value in (claims or {}).items()},
+            claims=kept_claims(claims or {}),
             ended_at=timezone.now(),
         )
         ATTEMPTS.labels(self._reference, self.outcome.value).inc()

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
 from . import attention, key_rotation
 from .expiry import Ending, one_line
-from .models import Connector
+from .models import Connector, ConnectorType, IdentifierFormat, Link
 
 # A lost key makes every user's tokens unreadable.
 _MOST_UNREADABLE: Final = 20
@@ -37,6 +37,7 @@ def look(endings: Iterable[Ending]) -> list[Finding]:
     return [
         *(_of_certificate(ending) for ending in endings),
         *_failing(),
+        *_without_permanent_ids(),
         *_to_reconnect(),
         *_unreadable(),
     ]
@@ -81,6 +82,29 @@ def _failing() -> Iterator[Finding]:
             connector=reference,
             text=f"The last attempts, of several people, all failed: {cause}.",
             more={"cause": cause},
+        )
+
+
+def _without_permanent_ids() -> Iterator[Finding]:
+    """Connectors that ask for a permanent ID and never got one: their agents are refused at the next sign-in."""
+    links = Link.objects.filter(connector=OuterRef("pk"))
+    asking = Connector.objects.filter(
+        Exists(links.filter(last_sign_in_at__isnull=False)),
+        ~Exists(links.filter(subject__isnull=False)),
+        enabled=True,
+        type=ConnectorType.SAML2,
+        identifier_format=IdentifierFormat.PERSISTENT,
+    )
+    for reference in asking.order_by("reference").values_list("reference", flat=True):
+        yield Finding(
+            kind="permanent_id_missing",
+            is_error=False,
+            connector=reference,
+            text=(
+                "It asks for a persistent identifier, and no permanent ID is remembered of anybody who signed in. "
+                "Sign-ins without one are refused: test it. If the identity provider can't send persistent "
+                "identifiers, choose another SAML identifier format."
+            ),
         )
 
 

@@ -38,8 +38,8 @@ def linked_user(
     """Return the link that admits `identity` through `connector`, with its user.
 
     The user is active, linked to this very connector, and the identity provider calls them by their
-    username in any letter case. The subject of the first sign-in is remembered; another one later is
-    refused, since an address may be given to another person. A test doesn't remember it, and tells whom a
+    username in any letter case. The subject of the first sign-in is remembered; another one, or none, is
+    refused later, since an address may be given to another person. A test doesn't remember it, and tells whom a
     disabled connector would let in.
 
     Raises NotAdmitted, the same for each cause; `checks` tells the administrator which.
@@ -61,6 +61,8 @@ def linked_user(
     if link is None or why_not:
         raise NotAdmitted(f"{username}: {why_not}.")
     if not _same_person(link, identity.subject, checks, is_test=is_test):
+        if not identity.subject:
+            raise NotAdmitted("This person's permanent ID is remembered, and the answer has none.")
         raise NotAdmitted("The identity provider's name for this person is not the one remembered.")
     return link
 
@@ -82,11 +84,14 @@ def _same_person(link: Link, subject: str, checks: Checks, *, is_test: bool) -> 
             )
         # None, too, if the link is gone by now: then nobody is the same person.
         link.subject = Link.objects.filter(pk=link.pk).values_list("subject", flat=True).first()
+    nothing = "none sent (noted)" if is_first else "none sent"
     return checks.record(
         "subject",
-        not subject or subject == link.subject or (is_first and is_test),
+        # One that is missing now is not let pass: the person could have asked their identity provider, by a
+        # request that they changed, for an identifier without it.
+        (is_first and (is_test or not subject)) or subject == link.subject,
         expected=link.subject or "not known yet",
-        received=subject or "none sent (noted)",
+        received=subject or nothing,
     )
 
 

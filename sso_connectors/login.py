@@ -9,12 +9,12 @@ Whatever ends a login raises a LoginError, whose `attempt` keeps the whole reaso
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.core import signing
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
@@ -28,16 +28,19 @@ from .errors import (
     AlreadyUsed,
     BadMessage,
     ConnectorNotReady,
+    IdentityProviderAway,
+    IdentityProviderError,
     LoginError,
     NoSuchLogin,
     NotAdmitted,
+    SecretUnreadable,
     UnknownConnector,
     UnsolicitedAgain,
 )
 from .identity import Identity
 from .links import linked_user, note_sign_in
-from .models import IS_REFERENCE, Connector
-from .pending import ASK_AGAIN, HANDLE_LIFETIME, PendingLogin, digest
+from .models import IS_REFERENCE, Connector, Link
+from .pending import ASK_AGAIN, HANDLE_LIFETIME, PendingLogin, browser_mark
 from .protocols import PROTOCOLS, Answer, Departure
 from .states import note_failed, note_passed, note_used
 from .throttle import brake, due
@@ -104,6 +107,7 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
         if pending is None:
             return _answers_nothing(answer)
         record.attempt = pending.attempt
+        record.attempt.counts = False  # unless this answer does, whatever came before it
         handle = pending.answer_with(answer.examine(pending, record.checks), record.checks)
         if handle is None:
             raise AlreadyUsed("An answer to this request has been taken already, or time is up.")
@@ -129,6 +133,7 @@ def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
         if pending is None:
             raise NoSuchLogin("It has been used, has expired, or began in another browser.")
         record.attempt, record.checks = pending.attempt, pending.checks
+        record.attempt.counts = True
         connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
         if connector.missing() or not (connector.enabled or pending.is_test):
             raise ConnectorNotReady(f"The connector is {connector.state.value} by now.")
@@ -136,14 +141,25 @@ def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
         record.attempt.username = as_text(identity.username, limit=253)
         if pending.is_test:
             return Finished(_end_test(connector, identity, record))
-        link = linked_user(connector, identity, record.checks)
-        protocol.admitted(link, identity)
+        link = _admit(connector, identity, record.checks)
     start_session(request, link, identity)
     record.attempt.succeed(link.user, record.checks)
     note_sign_in(link)
     note_used(connector, identity)
     note_passed(connector)
     return Finished(addresses.safe_next(pending.next) or "/", connector)
+
+
+def _admit(connector: Connector, identity: Identity, checks: Checks) -> Link:
+    """Find the link that admits the person, and keep what they bring along, both or neither.
+
+    Tokens that can't be kept end the login, and a permanent ID must not be remembered from one that was refused:
+    the right person would be kept out by it. Raises LoginError.
+    """
+    with transaction.atomic() if identity.grant else nullcontext():
+        link = linked_user(connector, identity, checks)
+        PROTOCOLS[connector.type].admitted(link, identity)
+    return link
 
 
 def _end_test(connector: Connector, identity: Identity, record: "_Record") -> str:
@@ -202,7 +218,7 @@ def _connector(reference: str) -> Connector:
 def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: object) -> Departure:
     if due("clear-expired", every=60):
         PendingLogin.clear_expired()
-    attempt.browser = digest(browser)[:16]
+    attempt.browser = browser_mark(browser)
     pending = PendingLogin.prepare(browser=browser, connector=connector, attempt=attempt, **fields)
     try:
         attempt.save()
@@ -211,6 +227,10 @@ def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: o
     except IntegrityError as error:
         attempt.connector = None
         raise UnknownConnector("The connector was deleted meanwhile.") from error
+    except (IdentityProviderAway, IdentityProviderError, SecretUnreadable):
+        # Our server has asked by itself and found that out: no stranger can make it up.
+        attempt.counts = True
+        raise
     return departure
 
 
@@ -256,6 +276,7 @@ def _recording(attempt: Attempt) -> Iterator[_Record]:
     try:
         yield record
     except LoginError as error:
+        record.attempt.counts = record.attempt.counts or record.checks.verified
         record.attempt.fail(error, record.checks)
         note_failed(record.attempt)
         error.attempt_code = record.attempt.code

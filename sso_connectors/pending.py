@@ -16,7 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 
-from .attempts import Check, Checks
+from .attempts import Checks
 
 LIFETIME: Final = timedelta(minutes=10)
 HANDLE_LIFETIME: Final = timedelta(seconds=60)
@@ -29,6 +29,11 @@ ASK_AGAIN: Final = "again"
 def digest(secret: str) -> str:
     """What is stored of a one-time secret: who reads the table can't finish anybody's login."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def browser_mark(browser: str) -> str:
+    """What an attempt keeps of the browser's cookie, to tell people apart."""
+    return digest(browser)[:16]
 
 
 class PendingState(models.TextChoices):
@@ -155,8 +160,7 @@ class PendingLogin(models.Model):
     @property
     def checks(self) -> Checks:
         """The checks that `answer_with` kept, for the last step to go on with."""
-        items = self.answer["checks"]
-        return Checks(verified=bool(items), items=[Check(**item) for item in items])
+        return Checks.from_json(self.answer["checks"])
 
     @property
     def asks_again(self) -> bool:

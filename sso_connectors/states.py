@@ -1,5 +1,9 @@
 """What a connector's attempts say of its state: tested, or failing; and when its certificates were used.
 
+Only attempts that count say something: those that passed; whose answer the identity provider's signature vouched
+for, or our server fetched; and those whose browser came back to the failure page with the cookie it began with.
+The reply URL is open to everybody, so whatever else is posted there is kept on an attempt, and no more.
+
 A login costs no write here unless the state changes, but for one an hour for each certificate.
 """
 
@@ -10,9 +14,10 @@ from typing import Final
 from django.db.models import Q
 from django.utils import timezone
 
-from .attempts import Attempt, Outcome
+from .attempts import IS_CODE, Attempt, Outcome
 from .identity import Identity
 from .models import Certificate, Connector, ConnectorType
+from .pending import browser_mark
 
 FAILING_AFTER: Final = 5
 FAILING_PEOPLE: Final = 2
@@ -33,7 +38,9 @@ def note_passed(connector: Connector) -> None:
 
 
 def note_failed(attempt: Attempt) -> None:
-    """A connector fails when its last attempts, of two people or more, failed for one cause."""
+    """A connector fails when its last attempts that count, of two people or more, failed for one cause."""
+    if not attempt.counts:
+        return
     # Not by `attempt`, which remembers a connector that may have been deleted meanwhile.
     connector = Connector.objects.filter(pk=attempt.connector_id or 0).first()
     if connector is None:
@@ -41,6 +48,23 @@ def note_failed(attempt: Attempt) -> None:
     cause = _common_cause(connector)
     if cause != connector.failing_cause:
         Connector.objects.filter(pk=connector.pk).update(failing_cause=cause)
+
+
+def note_came_back(code: str, *, browser: str | None) -> None:
+    """The failure page of the attempt `code` was opened: it counts now, if `browser` is the one that began.
+
+    A SAML answer is posted without cookies, so only here is seen that it was the agent's, and no stranger's who
+    knows the request.
+    """
+    if browser is None or not IS_CODE(code):
+        return
+    own = Attempt.objects.filter(
+        code=code, browser=browser_mark(browser), outcome=Outcome.FAILED, counts=False
+    )
+    for attempt in own:
+        if own.filter(pk=attempt.pk).update(counts=True):
+            attempt.counts = True
+            note_failed(attempt)
 
 
 def note_used(connector: Connector, identity: Identity) -> None:
@@ -65,15 +89,14 @@ def note_used(connector: Connector, identity: Identity) -> None:
 
 
 def _common_cause(connector: Connector) -> str:
-    # Who never came back says nothing of what the connector trusts, whether that is written yet or not.
-    open_ends = (Outcome.IN_PROGRESS, Outcome.NEVER_CAME_BACK)
-    ended = Attempt.objects.filter(connector=connector).exclude(outcome__in=open_ends)
-    last = list(ended.values_list("outcome", "cause", "browser")[:FAILING_AFTER])
+    counted = Attempt.objects.filter(connector=connector, counts=True)
+    last = list(counted.values_list("outcome", "cause", "browser")[:FAILING_AFTER])
+    if len(last) < FAILING_AFTER:
+        return connector.failing_cause  # too few to say anything new
     causes = {cause for _, cause, _ in last}
     people = {browser for _, _, browser in last}
     if (
-        len(last) == FAILING_AFTER
-        and all(outcome == Outcome.FAILED for outcome, _, _ in last)
+        all(outcome == Outcome.FAILED for outcome, _, _ in last)
         and len(causes) == 1
         and len(people) >= FAILING_PEOPLE
     ):

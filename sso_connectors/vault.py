@@ -35,6 +35,8 @@ AHEAD: Final = timedelta(minutes=5)
 MARGIN: Final = timedelta(seconds=60)
 
 # RFC 6749 appendix A.12 and A.17; anything else could not be sent in a header either.
+_MAX_TOKEN: Final = 16 * 1024
+_MAX_BESIDE: Final = 8 * 1024
 _is_token = re.compile(r"[ -~]*").fullmatch
 
 
@@ -267,6 +269,9 @@ def _columns(grant: Grant) -> dict[str, Any]:
         isinstance(text, str) and text.isprintable() for text in texts
     ):
         raise CannotBeKept("The provider's tokens, scope or instance hold what can't be kept.")
+    # Whoever runs the server may write as much as one answer may be long, for each of their users.
+    if max(map(len, tokens)) > _MAX_TOKEN or sum(map(len, texts)) > _MAX_BESIDE:
+        raise CannotBeKept("The provider's tokens, scope or instance are too long to be kept.")
     return {
         "access_token": Secret.seal(grant.access_token),
         "refresh_token": Secret.seal(grant.refresh_token) if grant.refresh_token else None,

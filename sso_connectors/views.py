@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from . import addresses, browser, last_connector, login
+from . import addresses, browser, last_connector, login, states
 from .attempts import IS_CODE, Attempt
 from .errors import (
     STATUSES,
@@ -63,6 +63,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()
     if "failed" in request.GET:
+        states.note_came_back(request.GET["failed"], browser=browser.browser_of(request))
         return _failure(request, request.GET["failed"])
     try:
         if "unsolicited" in request.GET:

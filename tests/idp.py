@@ -123,6 +123,11 @@ def new_id() -> str:
     return "_" + secrets.token_hex(16)
 
 
+def unusual_id() -> str:
+    """None by the standard, and yet as real identity providers write them."""
+    return f"{secrets.randbelow(10)}{secrets.token_hex(8)}.a+b:c-{secrets.token_hex(8)}"
+
+
 def parse(xml: bytes) -> etree._Element:
     """Trusting only in size: test documents are larger than lxml's limits on purpose."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)

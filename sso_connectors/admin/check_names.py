@@ -31,6 +31,7 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "authentication statement": pgettext_lazy("check", "authentication statement"),
     "session not on or after": pgettext_lazy("check", "session not on or after"),
     "identifier": pgettext_lazy("check", "identifier"),
+    "identifier format": pgettext_lazy("check", "identifier format"),
     # OAUTH 2 and OpenID Connect
     "state": pgettext_lazy("check", "state"),
     "ID token": pgettext_lazy("check", "ID token"),
@@ -58,6 +59,8 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "username": pgettext_lazy("check", "username"),
     "subject": pgettext_lazy("check", "subject"),
     "linked user": pgettext_lazy("check", "linked user"),
+    # not a check, but the number of those that weren't kept
+    "checks left out": pgettext_lazy("check", "checks left out"),
 }
 
 

@@ -19,6 +19,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     pgettext_lazy("in a check", "active"),
     pgettext_lazy("in a check", "active %(flag)s"),
     pgettext_lazy("in a check", "too long"),
+    pgettext_lazy("in a check", "%(count)s more"),
     # As Python writes what a provider says in JSON.
     pgettext_lazy("in a check", "True"),
     pgettext_lazy("in a check", "False"),
@@ -34,6 +35,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("after %(time)s, since the password was asked for again"),
     # the SAML answer
     _("one of the connector's certificates"),
+    _("none, and none is needed where only the assertion is signed"),
     _("%(print)s or %(prints)s"),
     _("%(print)s, a certificate that ended on %(date)s"),
     _("%(print)s, a certificate that begins on %(date)s"),
@@ -92,6 +94,9 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("a subject that no other user of this connector has"),
     _("not known yet"),
     _("none sent (noted)"),
+    _("none sent"),
+    _("any; %(format)s was asked for"),
+    _("the claim %(name)s"),
 )
 _REASONS: Final[Sequence[StrOrPromise]] = (
     # what came is no message
@@ -103,7 +108,8 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The response is not base64 text."),
     _("The response was not read."),
     _("The message is not a SAML 2.0 Response."),
-    _("The parameter %(name)s is there twice, or is too long."),
+    _("The parameter %(name)s is there twice."),
+    _("The parameters of the answer are too long."),
     _("The answer has neither a code nor an error."),
     # safe_xml.py
     _("It has %(count)s bytes; at most %(number)s are read."),
@@ -128,9 +134,19 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("Exactly one assertion is expected, there are %(count)s."),
     _("The assertion is in a namespace that is not SAML's."),
     _("There is a response inside the response."),
-    _("The response or the assertion has no proper ID."),
+    _("The response has no ID."),
+    _("The assertion has no ID."),
+    _(
+        "The ID of the response is “%(id)s”; accepted are at most 201 letters, digits and _.+:-, the first a "
+        "letter, a digit or _."
+    ),
+    _(
+        "The ID of the assertion is “%(id)s”; accepted are at most 201 letters, digits and _.+:-, the first a "
+        "letter, a digit or _."
+    ),
     _("The response and the assertion have the same ID."),
-    _("There is an ID attribute where none belongs."),
+    _("A signature has the same ID as another element."),
+    _("There is an attribute %(word)s on %(element)s, where no ID is accepted."),
     _("There is a signature where none belongs."),
     _("An element has two signatures."),
     _("The signature has parts that don't belong in it."),
@@ -158,6 +174,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The userinfo endpoint doesn't answer for the person who signed in."),
     _("The answer names %(server)s, which is no accounts server of Zoho's."),
     _("The provider's tokens, scope or instance hold what can't be kept."),
+    _("The provider's tokens, scope or instance are too long to be kept."),
     _("It is nested too deeply."),
     # what our server asked the provider: when, and the errors it names
     _("(before sign-in)"),
@@ -241,6 +258,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("Let it answer the request it gets, or let people start at the login address."),
     _("The identity provider's username is not an e-mail address."),
     _("The identity provider's name for this person is not the one remembered."),
+    _("This person's permanent ID is remembered, and the answer has none."),
     _("The user was unlinked meanwhile."),
 )
 # One word of any kind beside a text of ours: they fit most, so they come last.

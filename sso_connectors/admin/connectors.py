@@ -37,7 +37,7 @@ from .oauth2_fields import (
 from .paste import ReadsPaste
 from .saving import SavesInTurn
 from .status import status_of
-from .subjects import ForgetsSubjects
+from .subjects import ForgetsSubjects, note_remembered
 from .switching import CHANGE_TRUST, Switches
 from .testing import TestsSignIn
 
@@ -253,6 +253,8 @@ class ConnectorAdmin(
                     "type the client secret that this one gave you."
                 ),
             )
+        if change and "identifier_format" in form.changed_data:
+            note_remembered(request, obj)
         for doubt in form.doubts:
             messages.warning(request, doubt.sentence)
         if obj.state == State.DRAFT:

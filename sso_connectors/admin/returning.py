@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from .. import records
-from ..models import Connector
+from ..models import Connector, Link
 from .differences import Difference, differences, kept_fields
 from .forms import trusted_provider
 
@@ -53,6 +53,7 @@ def plan(now: Any, item: Any, version: Any) -> Return:
     planned = Return(item, version, found, notes)
     if isinstance(item, Connector):
         planned.notes += _about_secret(now, version) + _about_certificates(now, item)
+        planned.notes += _about_permanent_ids(now, item)
     try:
         item.full_clean()
     except ValidationError as error:
@@ -92,6 +93,18 @@ def _about_secret(now: Connector, version: Any) -> list[str]:
     if records.time_of(now.client_secret) == version.client_secret_set_at:
         return []
     return [_("The client secret of that time is kept nowhere, and doesn't come back.")]
+
+
+def _about_permanent_ids(now: Connector, item: Connector) -> list[str]:
+    remembered = Link.objects.filter(connector=now, subject__isnull=False)
+    if now.identifier_format == item.identifier_format or not remembered.exists():
+        return []
+    return [
+        _(
+            "The identifier format changes, and permanent IDs of users are remembered. If the identity provider "
+            "then sends other ones or none, these users are refused until you reset them."
+        )
+    ]
 
 
 def _about_certificates(now: Connector, item: Connector) -> list[str]:

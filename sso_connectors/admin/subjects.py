@@ -162,6 +162,27 @@ class ForgetsSubject(admin.ModelAdmin[User]):
         )
 
 
+def note_remembered(request: HttpRequest, connector: Connector) -> None:
+    """The identifier format was changed: whoever's permanent ID doesn't come any more is refused."""
+    count = Link.objects.filter(connector=connector, subject__isnull=False).count()
+    if not count:
+        return
+    text = ngettext(
+        "You changed the identifier format, and the permanent ID of %(count)d user is remembered. If the identity "
+        "provider now sends another one or none, that user is refused until you reset it.",
+        "You changed the identifier format, and the permanent IDs of %(count)d users are remembered. If the identity "
+        "provider now sends other ones or none, these users are refused until you reset them.",
+        count,
+    ) % {"count": count}
+    if not may_forget_all(request, connector):
+        messages.warning(request, text)
+        return
+    page = reverse("admin:sso_connectors_connector_forget_subjects", args=[connector.pk])
+    messages.warning(
+        request, format_html('{} <a href="{}">{}</a>', text, page, _("Reset permanent IDs"))
+    )
+
+
 def may_forget_all(request: HttpRequest, connector: Connector) -> bool:
     return request.user.has_perms(
         ("sso_connectors.change_connector", "sso_connectors.change_trust")

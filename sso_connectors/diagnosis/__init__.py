@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import addresses
 from ..attempts import Attempt, Outcome
+from ..kept import LEFT_OUT
 from ..models import ConnectorType
 from ..pending import LIFETIME
 from . import admission, causes, oauth2, saml2
@@ -114,6 +115,8 @@ def _advice(attempt: Attempt, service: Service | None, personal: bool) -> Iterat
     """A sentence for each check that failed, and for a valid signature by a certificate that has ended."""
     for check in attempt.checks:
         name, expected, received = check["name"], check["expected"], check["received"]
+        if name == LEFT_OUT:  # what is told of those that were kept is true of these
+            continue
         finding = _noted(name, received) if check["passed"] else _finding(attempt, check, service)
         if finding is None:
             continue
@@ -148,7 +151,7 @@ def _finding(attempt: Attempt, check: Mapping[str, Any], service: Service | None
     if name == "linked user":
         return admission.linked_user(received)
     if name == "subject" and admission.speaks_of_subject(expected):
-        return admission.subject(expected)
+        return admission.subject(expected, received)
     if name == "username" and admission.speaks_of_username(expected):
         return admission.NO_ADDRESS
     if name == "e-mail address":

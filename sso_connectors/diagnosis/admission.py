@@ -73,6 +73,17 @@ SUBJECT_OF_ANOTHER: Final = Finding(
         "link of the old user, or unlink that user."
     ),
 )
+NO_SUBJECT: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The response has no permanent ID for this person, and %(expected)s is remembered from the first sign-in."
+    ),
+    _(
+        "If the connector's SAML identifier format or the identity provider's settings have changed, reset the "
+        "permanent ID on the link. If not, ask the customer's IT person: the person may have changed the sign-in "
+        "request to pass for somebody else."
+    ),
+)
 UNLINKED_MEANWHILE: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The user was unlinked from the connector while signing in."),
@@ -105,6 +116,8 @@ def speaks_of_subject(expected: str) -> bool:
     return not expected.startswith(("at most ", "text of ", "a name for good"))
 
 
-def subject(expected: str) -> Finding:
+def subject(expected: str, received: str) -> Finding:
+    if received == "none sent":
+        return NO_SUBJECT
     of_another = expected == "a subject that no other user of this connector has"
     return SUBJECT_OF_ANOTHER if of_another else OTHER_SUBJECT

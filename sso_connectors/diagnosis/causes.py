@@ -56,6 +56,19 @@ BAD_MESSAGE: Final = Finding(
         "on, the customer's IT person reads the detail: something changes or cuts the answer on its way."
     ),
 )
+HAS_COMMENT: Final = Finding(
+    Turn.IT_PERSON,
+    _("The response has an XML comment or processing instruction, which is not accepted."),
+    _(
+        "The customer's IT person looks for a setting that leaves it out, or asks the vendor of the identity "
+        "provider."
+    ),
+)
+OTHER_ENCODING: Final = Finding(
+    Turn.IT_PERSON,
+    _("The response is not declared as UTF-8, and no other encoding is accepted."),
+    _("At the identity provider, choose UTF-8, or ask its vendor."),
+)
 CHANGED_MEANWHILE: Final = Finding(
     Turn.AGENT,
     _("What the connector trusts was changed while the person signed in."),
@@ -243,13 +256,20 @@ _BY_DETAIL: Final[Mapping[str, Callable[[str], Finding]]] = {
         },
         AWAY,
     ),
+    "bad_message": _by(
+        {
+            "It has a comment or processing instruction": HAS_COMMENT,
+            "it must be UTF-8": OTHER_ENCODING,
+            "It is not UTF-8 text": OTHER_ENCODING,
+        },
+        BAD_MESSAGE,
+    ),
     "not_admitted": _by({"The user was unlinked meanwhile": UNLINKED_MEANWHILE}, NOT_ADMITTED),
     "identity_provider_error": error_finding,
 }
 _PLAIN: Final[Mapping[str, Finding]] = {
     "unknown_connector": UNKNOWN_CONNECTOR,
     "too_many_starts": TOO_MANY_STARTS,
-    "bad_message": BAD_MESSAGE,
     "declined": DECLINED,
     "secret_unreadable": SECRET_UNREADABLE,
     "no_such_login": NO_SUCH_LOGIN,

@@ -202,6 +202,33 @@ ATTRIBUTE: Final = Finding(
         "name another in the connector's Username attribute."
     ),
 )
+NOT_PERSISTENT: Final = Finding(
+    Turn.IT_PERSON,
+    _(
+        "The connector asks for a persistent identifier (NameID). The response has the format %(received)s and no "
+        "permanent ID."
+    ),
+    _(
+        "At the identity provider, set the NameID format to persistent. If it can't send that, choose another SAML "
+        "identifier format on the connector. If only one person sees this, they may have changed the sign-in "
+        "request."
+    ),
+    Topic.FORMAT,
+    _(
+        "In %(idp)s, set “%(field)s” to persistent. If it can't send that, choose another SAML identifier format on "
+        "the connector. If only one person sees this, they may have changed the sign-in request."
+    ),
+)
+NO_OBJECT_ID: Final = Finding(
+    Turn.IT_PERSON,
+    _(
+        "The response has no permanent ID of the person: the claim objectidentifier, which Microsoft Entra ID always "
+        "sends, is missing."
+    ),
+    _(
+        "In Microsoft Entra ID, let the app send the basic claims (IncludeBasicClaimSet in a claims mapping policy)."
+    ),
+)
 LONG_SUBJECT: Final = Finding(
     Turn.IT_PERSON,
     _("The identity provider's name for the person for good is too long: %(received)s letters."),
@@ -276,5 +303,7 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "authentication statement": NO_AUTHENTICATION,
     "identifier": _identifier,
     "username": _username,
+    "identifier format": NOT_PERSISTENT,
+    "object identifier": NO_OBJECT_ID,
     "subject": LONG_SUBJECT,
 }

@@ -91,14 +91,47 @@ NOTHING_TRUSTED: Final = Finding(
 )
 SHAPE: Final = Finding(
     Turn.IT_PERSON,
+    _("The structure looks like a forged response. See Checks."),
     _(
-        "The answer is put together as forged ones are, and honest ones hardly; how, stands among the "
-        "checks."
+        "The person starts again. If it happens again, the customer's IT person asks the vendor; if it doesn't, "
+        "tell your security team."
+    ),
+)
+# Identity providers that write IDs in their own way are no forgers, so these have sentences of their own.
+UNUSUAL_ID: Final = Finding(
+    Turn.PROVIDER,
+    _("The ID of the response or the assertion is “%(id)s”; accepted are %(accepted)s."),
+    _(
+        "There is no setting for this here. The customer's IT person looks for a setting of the ID at the identity "
+        "provider, or asks its vendor."
+    ),
+)
+NO_ID: Final = Finding(
+    Turn.PROVIDER,
+    _("The response or the assertion has no ID, which SAML requires."),
+    _("There is no setting for this here: ask the vendor of the identity provider."),
+)
+SAME_ID: Final = Finding(
+    Turn.PROVIDER,
+    _("Two parts of the response have the same ID; each needs its own."),
+    _("There is no setting for this here: ask the vendor of the identity provider."),
+)
+ID_ELSEWHERE: Final = Finding(
+    Turn.PROVIDER,
+    _(
+        "The response has an ID attribute (%(attribute)s on %(element)s) where none is accepted. Only the response, "
+        "the assertion and their signatures may have one."
     ),
     _(
-        "The person starts again. If it goes on, the customer's IT person asks the vendor; if it doesn't, "
-        "tell whoever looks after security."
+        "The customer's IT person looks for a setting that leaves it out, or asks the vendor of the identity "
+        "provider."
     ),
+)
+# Of attempts that an earlier version has kept.
+ID_NOT_ACCEPTED_THEN: Final = Finding(
+    Turn.AGENT,
+    _("An ID in the response was not accepted by an earlier version. More IDs are accepted now."),
+    _("The person signs in again."),
 )
 ENDED_CERTIFICATE: Final = Finding(
     Turn.IT_PERSON,
@@ -117,6 +150,12 @@ EARLY_CERTIFICATE: Final = Finding(
 _SHOWN = re.compile(r"^(?P<reason>.*?)\s*The message shows: (?P<shown>.*?)\.?$", re.DOTALL).search
 _PRINT: Final = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
 _METHOD = re.compile(r"algorithm (\S*) is not accepted").search
+_ID = re.compile(
+    r"The ID of the \w+ is “(?P<id>.*)”; accepted are (?P<accepted>.*)\.$", re.DOTALL
+).match
+_ID_ELSEWHERE = re.compile(
+    r"There is an attribute (?P<attribute>\S+) on (?P<element>\S+), where"
+).match
 
 
 def signature_finding(expected: str, received: str) -> Finding:
@@ -127,7 +166,16 @@ def signature_finding(expected: str, received: str) -> Finding:
     method = _METHOD(reason)
     if method:
         return ALGORITHM.naming(method=method[1])
+    for look, finding in ((_ID, UNUSUAL_ID), (_ID_ELSEWHERE, ID_ELSEWHERE)):
+        read = look(reason)
+        if read:
+            return finding.naming(**read.groupdict())
     for part, finding in (
+        ("has no proper ID", ID_NOT_ACCEPTED_THEN),
+        ("an ID attribute where none belongs", ID_NOT_ACCEPTED_THEN),
+        ("has no ID", NO_ID),
+        ("has the same ID", SAME_ID),
+        ("have the same ID", SAME_ID),
         ("encrypted", ENCRYPTED),
         ("Neither the response nor the assertion is signed", UNSIGNED),
         ("No certificate is known", NOTHING_TRUSTED),

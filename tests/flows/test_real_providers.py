@@ -1,7 +1,12 @@
 """People sign in through identity providers that none of us wrote, in a real Chromium."""
 
+import base64
 import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,7 +15,8 @@ from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.certificates import load_certificates
 from sso_connectors.models import Connector, Link
 from tests.conftest import ConnectorMaker, UserMaker
-from tests.rigs.process import IdentityProvider
+from tests.rigs.process import IdentityProvider, PracticeUser
+from tests.rigs.simplesamlphp import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 
 from .conftest import ProviderStarter
 
@@ -253,3 +259,110 @@ def test_late_answer_goes_round_by_itself(
     give_password(page)
 
     expect_signed_in(page, site)
+
+
+# --- our request is unsigned, so whoever carries it may change it ----------------------------------
+
+
+def go_with_changed_request(page: Page, site: str, change: Callable[[str], str]) -> None:
+    """Start a login, and go to the identity provider with another request than the one we wrote."""
+    departure = page.context.request.get(f"{site}/api/sso/login/acme", max_redirects=0)
+    url = departure.headers["location"]
+    (packed,) = parse_qs(urlsplit(url).query)["SAMLRequest"]
+    ours = zlib.decompress(base64.b64decode(packed), wbits=-zlib.MAX_WBITS).decode()
+    theirs = change(ours)
+    assert theirs != ours
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    changed = base64.b64encode(deflate.compress(theirs.encode()) + deflate.flush()).decode()
+    page.goto(f"{url.partition('?')[0]}?{urlencode({'SAMLRequest': changed})}")
+
+
+@pytest.mark.row(43)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ours: ours.replace(NAME_ID_PERSISTENT, NAME_ID_EMAIL),
+        lambda ours: re.sub("<ns0:NameIDPolicy[^>]*>", "", ours),
+    ],
+    ids=["another format", "no format"],
+)
+def test_simplesamlphp_is_asked_for_another_format(
+    chromium: Browser,
+    page: Page,
+    site: str,
+    start_simplesamlphp: ProviderStarter,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    change: Callable[[str], str],
+) -> None:
+    """Alice's address is Carol's now, who hides her permanent ID; also after the format was changed here."""
+    provider = start_simplesamlphp(
+        opaque_persistent=True,
+        users=[
+            PracticeUser("alice", "practice", "alice@acme.example"),
+            PracticeUser("carol", "practice", "alice@acme.example"),
+        ],
+    )
+    connect(make_connector, make_user, provider, identifier_format="persistent")
+    page.goto(f"{site}/api/sso/login/acme")
+    give_password(page)
+    expect_signed_in(page, site)
+    remembered = Link.objects.get().subject
+    assert remembered
+
+    context = chromium.new_context()
+    stranger = context.new_page()
+    stranger.goto(f"{site}/api/sso/login/acme")
+    give_password(stranger, "carol")
+    stranger.wait_for_url(f"{site}/**")
+    assert Attempt.objects.latest("pk").cause == "not_admitted", "she is another person"
+
+    go_with_changed_request(stranger, site, change)  # to the session that she has there
+    stranger.wait_for_url(f"{site}/**")
+    assert Attempt.objects.latest("pk").cause == "response_refused"
+
+    Connector.objects.update(identifier_format="emailAddress")
+    stranger.goto(f"{site}/api/sso/login/acme")
+    stranger.wait_for_url(f"{site}/**")
+    attempt = Attempt.objects.latest("pk")
+    assert attempt.cause == "not_admitted"
+    (check,) = [check for check in attempt.checks if not check["passed"]]
+    assert (check["expected"], check["received"]) == (remembered, "none sent")
+    assert not stranger.get_by_text("Sign out").count()
+    assert Link.objects.get().subject == remembered
+    context.close()
+
+
+@pytest.mark.row(43)
+def test_simplesamlphp_is_not_asked_for_the_password(
+    page: Page,
+    site: str,
+    start_simplesamlphp: ProviderStarter,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    tmp_path: Path,
+) -> None:
+    """ForceAuthn is taken out of our request, at a PC where somebody signed in ten minutes ago."""
+    provider = start_simplesamlphp()
+    connect(make_connector, make_user, provider, force_authn=True)
+    page.goto(f"{site}/api/sso/login/acme")
+    give_password(page)
+    expect_signed_in(page, site)
+    page.get_by_role("button", name="Sign out").click()
+    for session in (tmp_path / "simplesamlphp" / "sessions").iterdir():
+        session.write_bytes(
+            re.sub(
+                rb'(AuthnInstant";i:)(\d+)',
+                lambda found: found[1] + str(int(found[2]) - 600).encode(),
+                session.read_bytes(),
+            )
+        )
+
+    go_with_changed_request(page, site, lambda ours: ours.replace(' ForceAuthn="true"', ""))
+    page.wait_for_url(f"{site}/**")
+
+    assert "failed=" in page.url
+    attempt = Attempt.objects.latest("pk")
+    assert [check["name"] for check in attempt.checks if not check["passed"]] == [
+        "authentication time"
+    ]

@@ -14,6 +14,7 @@ from django.utils import timezone
 from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
 from sso_connectors.pending import PendingLogin
+from sso_connectors.protocols.saml2.statements import OBJECT_IDENTIFIER
 from tests.agent import CALLBACK, HOST, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import (
@@ -233,7 +234,13 @@ def test_answer_counts_for_the_connector_that_asked(
 
 
 @pytest.mark.row(23)
-def test_answer_without_a_subject_is_noted(agent: Agent, idp: IdP, alice: User) -> None:
+@pytest.mark.row(43)
+@pytest.mark.parametrize("asked", ["emailAddress", "persistent", "none"])
+def test_permanent_id_that_is_missing_later(
+    agent: Agent, idp: IdP, connector: Connector, alice: User, asked: str
+) -> None:
+    """Whoever has alice's old address could ask their identity provider for another format than we do."""
+    Connector.objects.update(identifier_format=asked)
     agent.sign_in(
         idp,
         name_id="first-person",
@@ -242,11 +249,37 @@ def test_answer_without_a_subject_is_noted(agent: Agent, idp: IdP, alice: User) 
     )
     assert Link.objects.get().subject == "first-person"
 
-    without = Agent()
-    without.sign_in(idp, name_id="alice@acme.example", name_id_format=EMAIL)
-    assert without.username == "alice@acme.example"
-    noted = next(c for c in Attempt.objects.latest("pk").checks if c["name"] == "subject")
-    assert noted["received"] == "none sent (noted)"
+    other = Agent()
+    response = other.sign_in(idp, name_id="alice@acme.example", name_id_format=EMAIL)
+    assert response.status_code == 403
+    assert other.username is None
+    name = "identifier format" if asked == "persistent" else "subject"
+    (check,) = [c for c in Attempt.objects.latest("pk").checks if not c["passed"]]
+    assert check["name"] == name
+    assert Link.objects.get().subject == "first-person"
+
+
+@pytest.mark.row(23)
+def test_object_identifier_of_entra_that_is_missing_later(
+    agent: Agent, idp: IdP, connector: Connector, alice: User
+) -> None:
+    attributes = {OBJECT_IDENTIFIER: ["0f6b"]}
+    agent.sign_in(idp, attributes=attributes)
+    assert Link.objects.get().subject == "0f6b"
+    without, again = Agent(), Agent()
+    assert without.sign_in(idp).status_code == 403
+    assert without.username is None
+    again.sign_in(idp, attributes=attributes)
+    assert again.username == "alice@acme.example"
+
+
+@pytest.mark.row(43)
+def test_first_answer_without_the_permanent_id_that_was_asked_for(
+    agent: Agent, idp: IdP, connector: Connector, alice: User
+) -> None:
+    Connector.objects.update(identifier_format="persistent")
+    refused(agent.sign_in(idp, name_id_format=EMAIL), "response_refused")
+    assert Link.objects.get().subject is None
 
 
 # --- once, by this browser, in time ----------------------------------------------------------

@@ -217,9 +217,11 @@ def _unsolicited(made: Scene, connector: Connector, key: SigningKey, username: s
 
 def _said(made: Scene, username: str, subject: str, attribute: str) -> dict[str, Any]:
     number = len(made.honest)
+    # Every other one begins with a digit, and holds what an NCName doesn't.
+    start, end = ("_", "") if number % 2 else ("0", ".a+b:c")
     return {
-        "response_id": f"_response{number}",
-        "assertion_id": f"_assertion{number}",
+        "response_id": f"{start}response{number}{end}",
+        "assertion_id": f"{start}assertion{number}{end}",
         "session_index": f"_session{number}",
         "name_id": subject or username,
         "name_id_format": provider.PERSISTENT if subject else provider.EMAIL,

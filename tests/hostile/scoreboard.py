@@ -2,7 +2,7 @@
 
     python -m tests.hostile.scoreboard
 
-Each is answered to a login begun for it, over HTTP as a browser would, where an identity provider
+Each attack is posted with IDs as the standard wants them, and with unusual ones that are accepted too. Each is answered to a login begun for it, over HTTP as a browser would, where an identity provider
 signs the assertion, the response, or both. DATABASE_URL names the server on which the test database
 is made (SQLite by default). Ends with status 1 when anybody got a session whom the identity provider
 had not honestly vouched for, at any error 500 or uncaught exception, and where a refusal took more
@@ -120,21 +120,25 @@ class SigningIdP(IdP):
         return super().answer(request, name_id=name_id, **{"sign": self.sign, **lies})
 
 
-def _of_attack(attack: Attack, sign: str) -> Case:
+def _of_attack(attack: Attack, sign: str, *, unusual_ids: bool = False) -> Case:
     def build(request: ReceivedRequest) -> str:
         idp = SigningIdP(sign)
+        usual = provider.new_id
+        provider.new_id = provider.unusual_id if unusual_ids else usual
         try:
             value = attack.form_value(idp, request, VICTIM, EVIL)
         except LookupError as error:
             if sign == SIGNING[0]:
                 raise
             raise Inapplicable from error
+        finally:
+            provider.new_id = usual
         if not idp.was_free and sign != SIGNING[0]:
             raise Inapplicable
         return value
 
     return Case(
-        f"{attack.name}, {sign} signed",
+        f"{attack.name}, {sign} signed{', unusual IDs' if unusual_ids else ''}",
         attack.row,
         build,
         # As it is written an attack may have to be refused; where another way of signing blunts it,
@@ -151,7 +155,12 @@ def _case(name: str, row: int, said: Mapping[str, Any], *accepted: str) -> Case:
 
 def all_cases() -> list[Case]:
     return [
-        *(_of_attack(attack, sign) for attack in ATTACKS for sign in SIGNING),
+        *(
+            _of_attack(attack, sign, unusual_ids=unusual)
+            for attack in ATTACKS
+            for sign in SIGNING
+            for unusual in (False, True)
+        ),
         *(
             _case(f"{what}, {sign} signed", _LIES, {"sign": sign, **lies})
             for what, (lies, _failed_checks) in WRONG.items()

@@ -584,7 +584,12 @@ def test_why_a_signature_does_not_count(lies: dict[str, Any], words: str, turn: 
         ("The key of AA:BB is too short to be believed.", "too short"),
         ("The canonicalization must be exclusive c14n without comments.", "exc-c14n"),
         ("The transforms must be enveloped-signature and exclusive c14n.", "exc-c14n"),
-        ("Exactly one assertion is expected, there are 2.", "as forged ones are"),
+        ("Exactly one assertion is expected, there are 2.", "looks like a forged response"),
+        ("The response or the assertion has no proper ID.", "More IDs are accepted now"),
+        ("There is an ID attribute where none belongs.", "More IDs are accepted now"),
+        ("The response has no ID.", "has no ID"),
+        ("The response and the assertion have the same ID.", "have the same ID"),
+        ("A signature has the same ID as another element.", "have the same ID"),
     ],
 )
 def test_other_reasons_of_signatures(reason: str, words: str) -> None:

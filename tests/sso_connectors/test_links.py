@@ -97,7 +97,7 @@ def test_unlinked_at_the_last_moment(connector: Connector, alice: User) -> None:
     [
         (None, "", True),
         (None, "one", True),
-        ("one", "", True),
+        ("one", "", False),
         ("one", "one", True),
         ("one", "two", False),
         ("one", "ONE", False),

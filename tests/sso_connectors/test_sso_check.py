@@ -223,7 +223,7 @@ def test_the_number_of_queries_does_not_grow(
     ends = pem(5)
     for number in range(12):
         make_connector(f"acme{number}", certificates=ends)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert len(kinds()[1]) == 12
 
 
@@ -529,3 +529,21 @@ def test_silent_mail_server_is_not_waited_for(
         assert kinds("--mail") == (2, ["certificate_ending", "mail_failed"])
         assert time.monotonic() - began < 3
     assert remembered() == [None]
+
+
+def test_connector_that_asks_for_permanent_ids_and_never_got_one(
+    make_connector: ConnectorMaker, make_user: UserMaker
+) -> None:
+    """Since a missing one is refused, its agents would be locked out without a word before."""
+    connector = make_connector(identifier_format="persistent", certificates=pem(400))
+    make_user("alice@acme.example", connector)
+    assert kinds() == (0, []), "nobody has signed in yet"
+    Link.objects.update(last_sign_in_at=datetime.now(UTC))
+    status, (found,) = findings()
+    assert (status, found["kind"], found["connector"]) == (1, "permanent_id_missing", "acme")
+    make_user("bob@acme.example", connector)
+    Link.objects.filter(user__username="bob@acme.example").update(subject="77f1")
+    assert kinds() == (0, [])
+    Link.objects.update(subject=None)
+    Connector.objects.update(identifier_format="emailAddress")
+    assert kinds() == (0, [])

@@ -1,21 +1,26 @@
 """Tested, failing: what a connector's attempts say of it, and what makes it untested again."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from sso_connectors import addresses
 from sso_connectors.attempts import Attempt
 from sso_connectors.encryption import Secret
 from sso_connectors.errors import ConnectorNotReady
 from sso_connectors.login import begin_test
 from sso_connectors.models import Connector, State
+from sso_connectors.states import note_failed
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
-from tests.idp import IdP, other_key
+from tests.idp import IdP, ReceivedRequest, form_value, other_key
+from tests.openid import OpenIdProvider, html
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -178,3 +183,125 @@ def test_draft_is_not_tested_by_any_caller(make_connector: ConnectorMaker) -> No
     with pytest.raises(ConnectorNotReady):
         begin_test(draft, starter=starter, browser="b" * 43)
     assert Attempt.objects.get().cause == "connector_not_ready"
+
+
+# --- what strangers send moves nothing -------------------------------------------------------------
+
+
+STRANGERS: list[dict[str, Any]] = [
+    FORGED,
+    {"sign": "none"},
+    {"status": "urn:oasis:names:tc:SAML:2.0:status:Responder", "assertions": 0},
+]
+
+
+def requests_of_others(times: int) -> list[ReceivedRequest]:
+    """Logins that several agents have begun, and are in the middle of."""
+    return [Agent().start() for _ in range(times)]
+
+
+@pytest.mark.row(45)
+@pytest.mark.parametrize("lies", STRANGERS, ids=["forged", "unsigned", "a failure"])
+def test_refused_answers_of_strangers(
+    agent: Agent, idp: IdP, connector: Connector, alice: User, lies: dict[str, Any]
+) -> None:
+    """Whoever saw the requests answers them first; those who began don't come back."""
+    agent.sign_in(idp)
+    for request in requests_of_others(12):
+        response = Agent().post(idp.respond(request, **lies))
+        Agent().client.get(response["Location"])  # with another cookie, or none
+        other = Agent()
+        other.start()
+        other.client.get(response["Location"])
+    assert Attempt.objects.filter(outcome="failed").count() == 12
+    assert state_of(connector) == State.TESTED
+
+
+@pytest.mark.row(45)
+def test_unsolicited_answers_of_strangers(
+    agent: Agent, idp: IdP, connector: Connector, alice: User
+) -> None:
+    agent.sign_in(idp)
+    for _ in range(12):
+        said = {"acs_url": addresses.reply_url(), "audience": addresses.identity(), **FORGED}
+        Agent().answer(form_value(idp.unsolicited(**said)))
+    assert Attempt.objects.filter(outcome="failed").count() == 12
+    assert state_of(connector) == State.TESTED
+
+
+@pytest.mark.row(45)
+def test_verified_answers_count_without_the_browser(idp: IdP, connector: Connector) -> None:
+    """The identity provider signed them, so no stranger made them up."""
+    for request in requests_of_others(5):
+        Agent().post(idp.respond(request, audience="https://other.example"))
+    assert state_of(connector) == State.FAILING
+
+
+@pytest.mark.row(45)
+def test_stranger_changes_nothing_of_what_counts(idp: IdP, connector: Connector) -> None:
+    agent = Agent()
+    request = agent.start()
+    agent.answer(idp.respond(request, name_id="nobody", **FORGED))
+    before = Attempt.objects.values().get()
+    assert before["counts"]
+    Agent().post(idp.respond(request, status="urn:oasis:names:tc:SAML:2.0:status:Responder"))
+    assert Attempt.objects.values().get() == before
+
+
+@pytest.mark.row(45)
+def test_strangers_hide_no_failure(idp: IdP, connector: Connector) -> None:
+    """Theirs stand between those that count."""
+    fail(idp, times=4, **FORGED)
+    for request in requests_of_others(30):
+        Agent().post(idp.respond(request, sign="none", status="urn:no", assertions=0))
+    assert state_of(connector) == State.READY
+    fail(idp, times=1, people=1, **FORGED)
+    assert state_of(connector) == State.FAILING
+
+
+@pytest.mark.row(45)
+def test_starts_at_a_disabled_connector(connector: Connector) -> None:
+    Connector.objects.update(enabled=False)
+    for _ in range(6):
+        assert Agent().open().status_code == 403
+    Connector.objects.update(enabled=True)
+    assert state_of(connector) == State.READY
+
+
+def test_provider_that_is_away_before_anybody_signs_in(
+    make_connector: ConnectorMaker, provider: OpenIdProvider
+) -> None:
+    """Our own server has asked it, so no stranger can say so."""
+    connector = make_connector(**provider.connector())
+    provider.faults["discovery"] = html
+    for _ in range(5):
+        assert Agent().open().status_code >= 400
+        cache.clear()
+    assert state_of(connector) == State.FAILING
+
+
+def test_answer_that_came_with_the_browsers_cookie(
+    make_connector: ConnectorMaker, provider: OpenIdProvider
+) -> None:
+    """An error of an OAUTH 2 provider is vouched for by nobody; the browser that began brings it."""
+    connector = make_connector(**provider.connector())
+    for _ in range(5):
+        agent = Agent()
+        agent.bring(provider.decline(agent.start_oauth(), error="invalid_scope"))
+    assert state_of(connector) == State.FAILING
+    assert connector.failing_cause == "identity_provider_error"
+
+
+def test_attempt_that_does_not_count_costs_nothing_more(
+    connector: Connector, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    attempt = Attempt(connector=connector, outcome="failed", cause="response_refused")
+    with django_assert_num_queries(0):
+        note_failed(attempt)
+
+
+def test_too_few_attempts_that_count_leave_the_state(idp: IdP, connector: Connector) -> None:
+    """As after an upgrade from a version that didn't tell them apart."""
+    Connector.objects.update(failing_cause="response_refused")
+    fail(idp, times=1, name_id="nobody@acme.example")
+    assert state_of(connector) == State.FAILING

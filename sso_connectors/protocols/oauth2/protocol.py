@@ -36,7 +36,8 @@ from ...vault import CannotBeKept, Token
 from ..base import Answer, Arrival, Departure, Protocol
 from ..forms import posted
 
-MAX_VALUE: Final = 16 * 1024
+# Bytes in UTF-8 of all parameters together: a form's are stored until the browser comes with its cookie.
+MAX_ANSWER: Final = 16 * 1024
 # For all that is asked of a provider in one step: gunicorn ends a worker that is busy for 30 seconds.
 MAX_SECONDS: Final = 20.0
 # Of all parameters these mean something (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207; Zoho's two).
@@ -207,10 +208,12 @@ def _read(parameters: Any) -> dict[str, str]:
     received = {}
     for name in _PARAMETERS:
         values = parameters.getlist(name)
-        if len(values) > 1 or any(len(value) > MAX_VALUE for value in values):
-            raise BadMessage(f"The parameter {name} is there twice, or is too long.")
+        if len(values) > 1:
+            raise BadMessage(f"The parameter {name} is there twice.")
         if values:
             received[name] = values[0].replace("\0", "\ufffd")
+    if sum(len(value.encode(errors="replace")) for value in received.values()) > MAX_ANSWER:
+        raise BadMessage("The parameters of the answer are too long.")
     return received
 
 

@@ -10,13 +10,14 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
 from ... import safe_xml
+from ...attempts import as_text
 from ...certificates import MIN_RSA_BITS, SigningCertificate
 from .xmldsig import (
     DIGEST_METHODS,
@@ -32,9 +33,11 @@ SAMLP: Final = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 
 _ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _MAX_PREFIXES: Final = 64
-# An NCName in ASCII, so that "#" + it is one fragment and nothing like an XPointer.
-_is_identifier = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
-_count_like_identifiers = etree.XPath("count(//@*[translate(local-name(), 'ID', 'id') = 'id'])")
+# Wider than an NCName, since real providers send bare UUIDs and base64. "#" + it is one fragment still: an
+# XPointer, with which one ID could be made to mean another element, needs a bracket.
+_ACCEPTED: Final = "at most 201 letters, digits and _.+:-, the first a letter, a digit or _"
+_is_identifier = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:-]{0,200}").fullmatch
+_like_identifiers = etree.XPath("//*[@*[translate(local-name(), 'ID', 'id') = 'id']]")
 
 
 class SignatureError(ValueError):
@@ -101,13 +104,15 @@ def check_shape(root: etree._Element) -> None:
     assertion = only_assertion(root)
     owners = (root, assertion)
     for element in owners:
-        if not _is_identifier(element.get("ID", "")):
-            raise SignatureError("The response or the assertion has no proper ID.")
-    if root.get("ID") == assertion.get("ID"):
-        raise SignatureError("The response and the assertion have the same ID.")
-    if _count_like_identifiers(root) != len(owners):
-        # A second attribute that some parser takes for an ID lets a signature mean another element.
-        raise SignatureError("There is an ID attribute where none belongs.")
+        identifier = element.get("ID")
+        if identifier is None:
+            whose = "The response" if element is root else "The assertion"
+            raise SignatureError(f"{whose} has no ID.")
+        if not _is_identifier(identifier):
+            which = "The ID of the response" if element is root else "The ID of the assertion"
+            shown = as_text(identifier, limit=40)
+            raise SignatureError(f"{which} is “{shown}”; accepted are {_ACCEPTED}.")
+    _check_other_identifiers(root, owners)
     signatures = list(root.iter("{*}Signature"))
     for signature in signatures:
         owner = signature.getparent()
@@ -118,6 +123,36 @@ def check_shape(root: etree._Element) -> None:
     for element in owners:
         if len(element.findall(f"{DS}Signature")) > 1:
             raise SignatureError("An element has two signatures.")
+
+
+def _check_other_identifiers(
+    root: etree._Element, owners: tuple[etree._Element, etree._Element]
+) -> None:
+    """Refuse each attribute that some parser takes for an ID, but for those of the owners and of signatures.
+
+    By a second one a signature could mean another element. An Id on ds:Signature (xmldsig-core section 4.2) is
+    there for a reference to it; since the only references there may be are to the owners' IDs, it is ignored as
+    long as it is none of them.
+    """
+    response, assertion = owners
+    taken = {str(response.get("ID")), str(assertion.get("ID"))}
+    if len(taken) < len(owners):
+        raise SignatureError("The response and the assertion have the same ID.")
+    for element in cast(list[etree._Element], _like_identifiers(root)):
+        own = "ID" if element in owners else "Id" if element.tag == f"{DS}Signature" else ""
+        for attribute in map(str, element.attrib):
+            name = etree.QName(attribute).localname
+            if name.lower() == "id" and attribute != own:
+                where = etree.QName(element).localname
+                raise SignatureError(
+                    f"There is an attribute {name} on {where}, where no ID is accepted."
+                )
+        if own == "Id":
+            # Whether a parser trims white space depends on whether it knows the schema.
+            identifier = str(element.get("Id")).strip()
+            if identifier in taken:
+                raise SignatureError("A signature has the same ID as another element.")
+            taken.add(identifier)
 
 
 def _check_signature(signature: etree._Element, owner_id: str) -> None:

@@ -11,6 +11,9 @@ from lxml import etree
 from users.usernames import normalise_username
 
 from ...attempts import Checks
+from ...idp_words import of_issuer
+from ...models import IdentifierFormat
+from .authn_request import NAME_ID_FORMATS
 from .signature import SAML
 
 MAX_SUBJECT: Final = 512
@@ -93,8 +96,8 @@ def username_of(
     """The e-mail address that names the person; "" with a failed check where there is none.
 
     `wanted` is the attribute that the connector names. Without it the NameID counts where it is an
-    e-mail address, and else the usual attributes. A persistent or transient NameID is opaque, so
-    there the attributes come first.
+    e-mail address, and else the usual attributes. A persistent NameID is opaque, so there the attributes come
+    first; a transient one is another at each sign-in, so it names nobody.
     """
     if wanted:
         values = attributes.get(wanted, [])
@@ -109,8 +112,10 @@ def username_of(
         )
         return values[0] if found else ""
     candidates = [[name_id], *(attributes.get(name, []) for name in USERNAME_ATTRIBUTES)]
-    if name_id_format in {PERSISTENT, _TRANSIENT}:
+    if name_id_format == PERSISTENT:
         candidates.append(candidates.pop(0))
+    if name_id_format == _TRANSIENT:
+        del candidates[0]
     for values in candidates:
         if len(values) == 1 and _is_address(values[0]):
             checks.record("username", True, expected="an e-mail address", received=values[0])
@@ -147,3 +152,34 @@ def subject_of(name_id: str, name_id_format: str, attributes: Attributes, checks
         )
         return ""
     return subject
+
+
+def check_permanent_id(
+    asked: IdentifierFormat, issuer: str, name_id_format: str, subject: str, checks: Checks
+) -> None:
+    """Whether the answer has the permanent ID (`subject`) that belongs to what was `asked` of `issuer`.
+
+    Our request is unsigned: whoever got somebody else's old e-mail address could ask their identity provider for
+    emailAddress in the place of persistent, and be taken for that person. Other formats are not insisted on. Many
+    identity providers answer unspecified whatever they are asked for, and `links.linked_user` refuses an
+    answer without a permanent ID that is remembered.
+    """
+    wanted = NAME_ID_FORMATS.get(asked)
+    must_be_persistent = asked == IdentifierFormat.PERSISTENT
+    anything = f"any; {wanted} was asked for" if wanted else "any"
+    checks.record(
+        "identifier format",
+        bool(subject) or not must_be_persistent,
+        expected=wanted if must_be_persistent else anything,
+        received=name_id_format or "none",
+    )
+    if _is_entra(issuer) and not must_be_persistent and not subject:
+        # Entra always sends it, in whatever format the NameID is.
+        checks.record(
+            "object identifier", False, expected=f"the claim {OBJECT_IDENTIFIER}", received="none"
+        )
+
+
+def _is_entra(issuer: str) -> bool:
+    idp = of_issuer(issuer)
+    return idp is not None and idp.key == "entra"

@@ -381,8 +381,14 @@ def test_attempts_of_a_person(make_staff: StaffMaker, agent: Agent, idp: IdP, al
 
 
 def test_attempt_costs_one_insert_and_one_update(agent: Agent, idp: IdP, alice: User) -> None:
+    """And another where the answer was refused without being verified: when its browser has come back."""
     agent.sign_in(idp)  # the first makes the connector tested, and knows the subject
-    for lies in ({}, {"name_id": "nobody@acme.example"}, {"key": other_key()}):
+    for lies, updates in (
+        ({}, 1),
+        ({"name_id": "nobody@acme.example"}, 1),
+        ({"audience": "https://other.example"}, 1),
+        ({"key": other_key()}, 2),
+    ):
         with CaptureQueriesContext(connection) as captured:
             agent.sign_in(idp, **lies)
         written = [
@@ -391,4 +397,4 @@ def test_attempt_costs_one_insert_and_one_update(agent: Agent, idp: IdP, alice: 
             if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))
             and '"sso_connectors_attempt"' in query["sql"]
         ]
-        assert written == ["INSERT", "UPDATE"], lies
+        assert written == ["INSERT", *["UPDATE"] * updates], lies

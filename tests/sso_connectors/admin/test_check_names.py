@@ -12,6 +12,7 @@ from django.utils.translation import override
 from sso_connectors.admin.check_names import CHECKS, check_in_words
 from sso_connectors.attempts import Attempt
 from sso_connectors.diagnosis import PERSONAL, oauth2, saml2, times
+from sso_connectors.kept import LEFT_OUT
 from sso_connectors.models import Connector
 from tests.agent import Agent
 from tests.idp import IdP
@@ -39,7 +40,8 @@ def test_every_check_has_a_name_for_people() -> None:
     of_links = {*recorded_by_links()}
     assert of_links == {"username", "linked user", "subject"}
     stored = {name for _kind, name in recorded()} | of_links
-    assert set(CHECKS) == stored | {*saml2.FINDERS, *oauth2.FINDERS, *times.TIMES, *PERSONAL}
+    told = {*saml2.FINDERS, *oauth2.FINDERS, *times.TIMES, *PERSONAL}
+    assert set(CHECKS) == stored | told | {LEFT_OUT}
 
 
 def test_name_is_in_the_readers_language() -> None:

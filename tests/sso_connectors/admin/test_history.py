@@ -689,6 +689,22 @@ def test_return_to_certificates_whose_dates_say_otherwise(
 MANAGER: tuple[str, ...] = ("users.view_user", "users.change_user")
 
 
+@pytest.mark.row(43)
+def test_return_to_another_identifier_format_says_who_is_remembered(
+    maker: Client, connector: Connector, alice: User
+) -> None:
+    before = first_version(connector)
+    connector.identifier_format = "persistent"
+    connector.save()
+    told = "permanent IDs of users are remembered"
+    assert told not in maker.get(way_back(connector, before)).content.decode()
+    alice.links.update(subject="77f1")
+    assert told in maker.get(way_back(connector, before)).content.decode()
+    connector.identifier_format = before.identifier_format
+    connector.save()
+    assert told not in maker.get(way_back(connector, before)).content.decode()
+
+
 def test_return_of_a_user(make_staff: StaffMaker, alice: User) -> None:
     version = first_version(alice)
     alice.full_name, alice.is_active = "Alice", False

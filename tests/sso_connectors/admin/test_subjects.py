@@ -15,6 +15,8 @@ from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
 from tests.idp import PERSISTENT, IdP
 from users.models import User
 
+from .test_connectors import form
+
 pytestmark = pytest.mark.django_db
 
 CONNECTORS = "/maker/sso_connectors/connector/"
@@ -230,3 +232,28 @@ def test_only_by_post_of_our_own(make_user: UserMaker, alice: User) -> None:
     assert browser.post(of_connector(link.connector)).status_code == 403
     link.refresh_from_db()
     assert link.subject == "the-subject"
+
+
+@pytest.mark.row(43)
+def test_changed_format_says_what_it_means_for_who_is_remembered(
+    maker: Client, idp: IdP, alice: User
+) -> None:
+    connector = remember(alice).connector
+    page = f"{CONNECTORS}{connector.pk}/change/"
+    shown = maker.post(page, form(idp, identifier_format="persistent"), follow=True)
+    text = shown.content.decode()
+    assert "the permanent ID of 1 user is remembered" in text
+    assert f'<a href="{of_connector(connector)}">Reset permanent IDs</a>' in text
+    assert "You changed the identifier format" not in maker.get(page).content.decode()
+
+
+def test_nothing_is_said_where_the_format_stays_or_nobody_is_remembered(
+    maker: Client, idp: IdP, alice: User
+) -> None:
+    connector = alice.links.get().connector
+    page = f"{CONNECTORS}{connector.pk}/change/"
+    for contact in ("", "it@acme.example"):
+        fields = form(idp, identifier_format="persistent", contact=contact)
+        text = maker.post(page, fields, follow=True).content.decode()
+        assert "You changed the identifier format" not in text
+        remember(alice)

@@ -508,3 +508,21 @@ def test_a_whole_login_goes_out_through_the_guarded_client_alone(
     assert agent.username == "alice@acme.example"
     for endpoint in ("discovery", "token", "jwks", "userinfo"):
         assert len(provider.asked(endpoint)) == 1
+
+
+@pytest.mark.row(23)
+def test_refused_first_sign_in_fixes_nothing_on_the_link(
+    provider: OpenIdProvider, alice: User
+) -> None:
+    """Whoever has the address for a moment would otherwise keep the right person out for good."""
+    provider.token["scope"] = "\ud800"  # can't be kept
+    refused = Agent()
+    refused.sign_in_oauth(provider, person=Person("another-person", "alice@acme.example"))
+    assert refused.username is None
+    assert Link.objects.get().subject is None
+
+    del provider.token["scope"]
+    right = Agent()
+    right.sign_in_oauth(provider)
+    assert right.username == "alice@acme.example"
+    assert Link.objects.get().subject == "alice-for-good"

@@ -66,6 +66,14 @@ def _second_audience_restriction(response: etree._Element) -> None:
     etree.SubElement(restriction, saml("Audience")).text = OTHER
 
 
+def _second_issuer(response: etree._Element) -> None:
+    first = response.find(saml("Issuer"))
+    assert first is not None
+    second = etree.Element(saml("Issuer"))
+    second.text = OTHER
+    first.addnext(second)
+
+
 # Whether the Response or the Assertion is signed, these fail in the same check.
 WRONG: Final[dict[str, tuple[Lies, list[str]]]] = {
     "version 1.1": ({"version": "1.1"}, ["response version"]),
@@ -83,7 +91,11 @@ WRONG: Final[dict[str, tuple[Lies, list[str]]]] = {
         ["destination"],
     ),
     "other response issuer": ({"response_issuer": OTHER}, ["response issuer"]),
-    "no response issuer": ({"response_issuer": OMIT}, ["response issuer"]),
+    "empty response issuer": ({"response_issuer": ""}, ["response issuer"]),
+    "a second response issuer": (
+        {"edit_before_signing": _second_issuer},
+        ["response issuer"],
+    ),
     "assertion version": ({"assertion_version": "1.1"}, ["assertion version"]),
     "no assertion version": ({"assertion_version": OMIT}, ["assertion version"]),
     "assertion long ago": ({"assertion_issue_instant": PAST}, ["assertion time"]),
@@ -183,6 +195,31 @@ def test_what_is_wrong_is_named_without_a_signature_too(what: str) -> None:
     reading = answered(begun(), sign="none", **lies)
     assert reading.failed == ["signature", *failed]
     assert not any(check.verified for check in reading.checks.items)
+
+
+@pytest.mark.row(14)
+def test_response_needs_no_issuer_where_only_the_assertion_is_signed() -> None:
+    """saml-profiles-2.0 section 4.1.4.2: it may then be omitted; the assertion has one."""
+    reading = answered(begun(), response_issuer=OMIT)
+    assert reading.identity is not None
+    check = reading.check("response issuer")
+    assert check.passed
+    assert not check.verified
+    assert check.received.startswith("none, and none is needed")
+
+
+@pytest.mark.row(14)
+def test_response_without_issuer_where_the_assertion_has_another() -> None:
+    reading = answered(begun(), response_issuer=OMIT, assertion_issuer=OTHER)
+    assert reading.failed == ["assertion issuer"]
+
+
+@pytest.mark.row(14)
+@pytest.mark.parametrize("sign", ["response", "both"])
+def test_signed_response_needs_its_issuer(sign: str) -> None:
+    reading = answered(begun(), sign=sign, response_issuer=OMIT)
+    assert reading.failed == ["response issuer"]
+    assert reading.check("response issuer").received == "none"
 
 
 def test_all_that_is_wrong_is_named() -> None:

@@ -1,5 +1,6 @@
 """Signatures: every honest kind is accepted, and none of the attacks gets in."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sso_connectors.protocols.saml2.xmldsig import INCLUSIVE_NAMESPACES
 from tests import idp as provider
 from tests.attacks import ATTACKS, TAIL, Attack
 from tests.idp import OMIT, IdP, SigningKey, ds, saml, samlp
+from tests.referee import compare
 
 from .reading import ALICE, IDP, answered, asked, begun, read
 
@@ -210,13 +212,140 @@ def test_no_certificate_is_never_enough() -> None:
 
 
 @pytest.mark.row(3)
-@pytest.mark.parametrize("identifier", ["", "9a", "_a b", "_a'b", "\u00e9", "a:b", "#a", OMIT])
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "",
+        "_a b",
+        "_a'b",
+        "\u00e9",
+        "#a",
+        "a/b",
+        "-a",
+        ".a",
+        "+a",
+        ":a",
+        "xpointer(id('a'))",
+        "a" * 202,
+    ],
+)
 @pytest.mark.parametrize("whose", ["response_id", "assertion_id"])
-def test_identifier_that_is_none(whose: str, identifier: Any) -> None:
+def test_identifier_that_is_none(whose: str, identifier: str) -> None:
     """It would stand in a reference, where other characters than a name's have a meaning."""
-    reading = answered(begun(), **{whose: identifier})
+    lies: dict[str, Any] = {whose: identifier}
+    reading = answered(begun(), **lies)
     assert reading.failed == ["signature"]
-    assert "no proper ID" in reading.check("signature").received
+    received = reading.check("signature").received
+    name = whose.removesuffix("_id")
+    assert f"The ID of the {name} is “{identifier[:40]}" in received
+    assert received.endswith(f"The message shows: {IDP.key.fingerprint}.")
+
+
+@pytest.mark.row(3)
+@pytest.mark.parametrize("whose", ["response_id", "assertion_id"])
+def test_no_identifier(whose: str) -> None:
+    lies: dict[str, Any] = {whose: OMIT}
+    reading = answered(begun(), **lies)
+    assert reading.failed == ["signature"]
+    assert f"The {whose.removesuffix('_id')} has no ID." in reading.check("signature").received
+
+
+# As real identity providers write them, which are no NCNames or look odd.
+UNUSUAL_IDS: Final = (
+    "00ed9a13-a7b5-4a91-9da3-e22455df2c73",
+    "4312518550351640530",
+    "a1ORZ+LQ7YktMlk7RMJR+N+by1.acme",
+    "urn:uuid:00ed9a13-a7b5-4a91-9da3-e22455df2c73",
+    "_" + "a" * 200,
+    "9",
+)
+
+
+@pytest.mark.row(3)
+@pytest.mark.parametrize("sign", ["assertion", "response", "both"])
+@pytest.mark.parametrize("identifier", UNUSUAL_IDS)
+def test_identifier_as_real_providers_write_it(identifier: str, sign: str) -> None:
+    """The referee, which looks elements up by them, agrees."""
+    for ids in ({"response_id": identifier}, {"assertion_id": identifier}):
+        pending = begun()
+        field = IDP.respond(asked(pending), sign=sign, **ids)
+        assert read(field, pending).identity is not None
+        (certificate,) = pending.connector.signing_certificates
+        assert compare(provider.parse(base64.b64decode(field)), certificate)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [pytest.param(each, marks=pytest.mark.row(each.row), id=each.name) for each in ATTACKS],
+)
+def test_attack_with_unusual_identifiers(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "new_id", provider.unusual_id)
+    test_attack(attack)
+
+
+def _name_signatures(*names: str) -> Any:
+    def edit(response: etree._Element) -> None:
+        for signature, name in zip(response.iter(ds("Signature")), names, strict=True):
+            signature.set("Id", name)
+
+    return edit
+
+
+@pytest.mark.row(3)
+@pytest.mark.parametrize("sign", ["assertion", "response"])
+def test_id_of_a_signature_is_ignored(sign: str) -> None:
+    """The signature doesn't cover itself, so it may even be put there afterwards."""
+    pending = begun()
+    named = _name_signatures("Signature 1")
+    field = IDP.respond(asked(pending), sign=sign, edit_after_signing=named)
+    assert read(field, pending).identity is not None
+    (certificate,) = pending.connector.signing_certificates
+    assert compare(provider.parse(base64.b64decode(field)), certificate)
+
+
+@pytest.mark.row(3)
+def test_ids_of_two_signatures_are_ignored() -> None:
+    def name_before_the_response_is_signed(information: etree._Element) -> None:
+        signature = information.getparent()
+        assert signature is not None
+        signature.set("Id", "S1" if "assertion" in str(information[2].get("URI")) else "S2")
+
+    lies: dict[str, Any] = {"assertion_id": "_assertion", "response_id": "_response"}
+    reading = answered(
+        begun(), sign="both", edit_signed_info=name_before_the_response_is_signed, **lies
+    )
+    assert reading.identity is not None
+
+
+@pytest.mark.row(3)
+@pytest.mark.parametrize("name", ["_response", "_assertion", " _assertion\n"])
+def test_id_of_a_signature_that_is_anothers(name: str) -> None:
+    """Whoever looks the reference up could then find the signature itself."""
+    lies: dict[str, Any] = {"response_id": "_response", "assertion_id": "_assertion"}
+    reading = answered(begun(), edit_after_signing=_name_signatures(name), **lies)
+    assert "same ID as another element" in reading.check("signature").received
+
+
+@pytest.mark.row(7)
+@pytest.mark.parametrize(
+    "attribute", ["ID", "id", "{urn:other}Id", "{http://www.w3.org/XML/1998/namespace}id"]
+)
+def test_other_ids_on_a_signature(attribute: str) -> None:
+    def edit(response: etree._Element) -> None:
+        next(response.iter(ds("Signature"))).set(attribute, "_another")
+
+    reading = answered(begun(), edit_after_signing=edit)
+    assert "on Signature, where no ID is accepted" in reading.check("signature").received
+
+
+@pytest.mark.row(7)
+@pytest.mark.parametrize("part", ["SignedInfo", "SignatureValue", "KeyInfo", "X509Data"])
+def test_ids_inside_a_signature(part: str) -> None:
+    def edit(response: etree._Element) -> None:
+        next(response.iter(ds(part))).set("Id", "_another")
+
+    reading = answered(begun(), edit_after_signing=edit)
+    assert f"Id on {part}, where no ID is accepted" in reading.check("signature").received
 
 
 @pytest.mark.row(3)
@@ -281,7 +410,9 @@ def put_signature_of_another_namespace(response: etree._Element) -> None:
     ("put", "why"),
     [
         pytest.param(put_encrypted_assertion, "is encrypted", marks=pytest.mark.row(2)),
-        pytest.param(put_identifier, "ID attribute where none", marks=pytest.mark.row(3)),
+        pytest.param(
+            put_identifier, "id on Subject, where no ID is accepted", marks=pytest.mark.row(3)
+        ),
         pytest.param(put_signature_into_subject, "signature where none", marks=pytest.mark.row(3)),
         pytest.param(
             put_signature_of_another_namespace, "signature where none", marks=pytest.mark.row(3)

@@ -7,6 +7,7 @@ import pytest
 from lxml import etree
 
 from sso_connectors.attempts import Checks
+from sso_connectors.models import IdentifierFormat
 from sso_connectors.protocols.saml2.statements import (
     MAX_SUBJECT,
     OBJECT_IDENTIFIER,
@@ -14,6 +15,7 @@ from sso_connectors.protocols.saml2.statements import (
     USERNAME_ATTRIBUTES,
     Attributes,
     attributes_of,
+    check_permanent_id,
     instant,
     name_id_of,
     subject_of,
@@ -25,6 +27,7 @@ from tests.idp import EMAIL, SAML
 TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 ALICE: Final = "alice@acme.example"
+WINDOWS: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:WindowsDomainQualifiedName"
 BOB: Final = "bob@acme.example"
 
 
@@ -204,6 +207,7 @@ def username(
         ("77f1", PERSISTENT, {"mail": [BOB]}, BOB),
         (ALICE, PERSISTENT, {"mail": [BOB]}, BOB),
         (ALICE, TRANSIENT, {"mail": [BOB]}, BOB),
+        ("77f1", TRANSIENT, {"mail": [BOB]}, BOB),
         (ALICE, PERSISTENT, {}, ALICE),
         ("", "", {"mail": [ALICE]}, ALICE),
         ("", "", {"email": ["no address"], "mail": [ALICE]}, ALICE),
@@ -237,6 +241,11 @@ def test_usual_attributes(name: str) -> None:
 )
 def test_no_username(name_id: str, attributes: dict[str, list[str]]) -> None:
     assert username(name_id, attributes=attributes) == ("", False)
+
+
+def test_transient_identifier_names_nobody() -> None:
+    """It is another at each sign-in, even where it looks like an address."""
+    assert username(ALICE, TRANSIENT) == ("", False)
 
 
 @pytest.mark.parametrize(
@@ -294,3 +303,54 @@ def test_subject_that_could_not_be_kept_whole() -> None:
     checks = Checks()
     assert subject_of("x" * (MAX_SUBJECT + 1), PERSISTENT, {}, checks) == ""
     assert [check.name for check in checks.failed] == ["subject"]
+
+
+# --- what was asked and what came ----------------------------------------------------------------
+
+
+IDP: Final = "https://idp.example/saml"
+ENTRA: Final = "https://sts.windows.net/8f2a1c34-6b1e-4d4b-9a40-1f6d2b7c9e10/"
+FORMATS: Final = (EMAIL, UNSPECIFIED, PERSISTENT, TRANSIENT, WINDOWS, "")
+
+
+def failed_of(asked: str, issuer: str, name_id_format: str, subject: str) -> list[str]:
+    checks = Checks()
+    check_permanent_id(IdentifierFormat(asked), issuer, name_id_format, subject, checks)
+    return [check.name for check in checks.failed]
+
+
+@pytest.mark.row(43)
+@pytest.mark.parametrize("issuer", [IDP, ENTRA])
+@pytest.mark.parametrize("received", FORMATS)
+def test_asked_for_persistent(received: str, issuer: str) -> None:
+    """A permanent ID has to come; Entra's counts beside a NameID of another format."""
+    assert failed_of("persistent", issuer, received, "") == ["identifier format"]
+    assert failed_of("persistent", issuer, received, "77f1") == []
+
+
+@pytest.mark.row(43)
+@pytest.mark.parametrize("asked", [each for each in IdentifierFormat if each != "persistent"])
+@pytest.mark.parametrize("received", FORMATS)
+def test_asked_for_another_format(received: str, asked: str) -> None:
+    """Identity providers answer with what they have; Google and others with unspecified."""
+    assert failed_of(asked, IDP, received, "") == []
+    assert failed_of(asked, IDP, received, "77f1") == []
+
+
+@pytest.mark.row(23)
+@pytest.mark.parametrize("asked", [each for each in IdentifierFormat if each != "persistent"])
+def test_entra_always_sends_a_permanent_id(asked: str) -> None:
+    assert failed_of(asked, ENTRA, EMAIL, "") == ["object identifier"]
+    assert failed_of(asked, ENTRA, EMAIL, "0f6b") == []
+
+
+def test_what_was_asked_and_what_came_is_told() -> None:
+    for asked, expected in (
+        ("persistent", PERSISTENT),
+        ("emailAddress", f"any; {EMAIL} was asked for"),
+        ("none", "any"),
+    ):
+        checks = Checks()
+        check_permanent_id(IdentifierFormat(asked), IDP, UNSPECIFIED, "x", checks)
+        (check,) = checks.items
+        assert (check.expected, check.received) == (expected, UNSPECIFIED)
