@@ -53,12 +53,18 @@ class SavesNothingElse(SetPasswordMixin):  # type: ignore[type-arg]  # nor can i
     ) -> User:
         super().set_password_and_save(user, password_field_name=password_field_name, commit=False)
         if commit:
-            user.save(update_fields=["password", "must_change_password"])
+            user.save(update_fields=["password", "must_change_password", "password_is_own"])
         return user
 
 
 class OwnPasswordForm(SavesNothingElse, DjangoOwnPasswordForm):
-    pass
+    def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
+        """A password that the person chose stays with them when they are made staff or superuser."""
+        super().set_password_and_save(user, *args, **kwargs)
+        user.password_is_own = True
+        if kwargs.get("commit", True):
+            user.save(update_fields=["password_is_own"])
+        return user
 
 
 class GivenPasswordForm(SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]

@@ -92,13 +92,18 @@ class CountedDeletion:
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with history_together(by=_who_stays(request, gone=obj == request.user)):
             _hold(type(obj), [obj.pk])
+            self.refuse_held(request, [obj.pk])
             obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         own = queryset.filter(pk=request.user.pk) if queryset.model is User else queryset.none()
         with history_together(by=_who_stays(request, gone=own.exists())):
             _hold(queryset.model, queryset.values("pk"))
+            self.refuse_held(request, queryset.values("pk"))
             queryset.delete()
+
+    def refuse_held(self, request: HttpRequest, keys: Any) -> None:
+        """Raise PermissionDenied if one of these, which nothing can join any more, is not to go."""
 
     def _lacks_permission(self, request: HttpRequest, model: type[Model], rows: _Rows) -> bool:
         # Each row is asked for: who may delete agents could otherwise delete a superuser among them.

@@ -75,15 +75,19 @@ def _write_users(batch: _Given, changes: list[str]) -> None:
             new.append(user)
             changes.append(f"user {username}: created")
         elif before != (user.is_active, user.is_staff):
+            if user.is_staff and not before[1]:
+                # In bulk, past `User.save()`.
+                user.part_with_given_password()
             if not user.is_active:
                 user.session_epoch += 1
             changed.append(user)
-            changes.append(f"user {username}: changed")
+            removed = "; password removed" if user.has_lost_password else ""
+            changes.append(f"user {username}: changed{removed}")
     bulk_create_with_history(new, User, batch_size=_BATCH, default_change_reason=APPLIED)
     bulk_update_with_history(
         changed,
         User,
-        ["is_active", "is_staff", "session_epoch"],
+        ["is_active", "is_staff", "session_epoch", "password", "must_change_password"],
         batch_size=_BATCH,
         default_change_reason=APPLIED,
     )
