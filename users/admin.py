@@ -9,8 +9,6 @@ from django.contrib.auth.forms import (
     ReadOnlyPasswordHashField,
     UserChangeForm,
 )
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -95,12 +93,7 @@ class UserAdmin(DjangoUserAdmin[User]):
         if id == str(request.user.pk) and request.user.has_usable_password():
             # A session left open would choose a new one here without the old, and then let staff in by it.
             return HttpResponseRedirect(reverse("admin:password_change"))
-        with transaction.atomic():
-            response = super().user_change_password(request, id, form_url)
-            written = User.objects.filter(pk=id).first()
-            if request.method == "POST" and not _may_touch(request, written):
-                # Made staff while it was hashed, so it would come after the one that was removed.
-                raise PermissionDenied
+        response = super().user_change_password(request, id, form_url)
         wants_none = request.POST.get("usable_password") == "false"
         if wants_none and "unset-password" in request.POST and response.status_code == 302:
             list(messages.get_messages(request))  # Django's, about authentication

@@ -7,6 +7,8 @@ from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPassw
 from django.contrib.auth.forms import AdminPasswordChangeForm as DjangoGivenPasswordForm
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, SetPasswordMixin
 from django.contrib.auth.hashers import is_password_usable
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from .models import User
@@ -69,6 +71,22 @@ class OwnPasswordForm(SavesNothingElse, DjangoOwnPasswordForm):
 
 class GivenPasswordForm(SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]
     """Whoever has a password can also have it removed."""
+
+    @transaction.atomic
+    def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
+        """Raises PermissionDenied for whoever was made staff or superuser while the page was judged.
+
+        A password given to an agent would otherwise come after the one that was removed at that moment.
+        """
+        same = User.objects.filter(
+            pk=user.pk, is_staff=user.is_staff, is_superuser=user.is_superuser
+        )
+        super().set_password_and_save(user, *args, **{**kwargs, "commit": False})
+        if same.select_for_update().first() is None:
+            raise PermissionDenied
+        if kwargs.get("commit", True):
+            user.save(update_fields=["password", "must_change_password", "password_is_own"])
+        return user
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)

@@ -572,7 +572,7 @@ def test_return_of_what_is_trusted_takes_its_permission(
 
 @pytest.mark.row(34)
 def test_only_superusers_return_staff_may_sign_in(
-    make_staff: StaffMaker, make_connector: ConnectorMaker, maker: Client
+    make_staff: StaffMaker, make_connector: ConnectorMaker, make_user: UserMaker
 ) -> None:
     connector = make_connector(staff_may_sign_in=True)
     version = first_version(connector)
@@ -583,7 +583,9 @@ def test_only_superusers_return_staff_may_sign_in(
     connector.refresh_from_db()
     assert not connector.staff_may_sign_in
 
-    go_back(maker, connector, version)
+    root = make_user("root@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    values = {"newest": newest(connector), "own_password": PASSWORD}
+    client_of(root).post(way_back(connector, version), values)
     connector.refresh_from_db()
     assert connector.staff_may_sign_in
 
