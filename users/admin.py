@@ -90,7 +90,8 @@ class UserAdmin(DjangoUserAdmin[User]):
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
-        if id == str(request.user.pk) and request.user.has_usable_password():
+        me = request.user
+        if isinstance(me, User) and id == str(me.pk) and me.has_usable_password():
             # A session left open would choose a new one here without the old, and then let staff in by it.
             return HttpResponseRedirect(reverse("admin:password_change"))
         response = super().user_change_password(request, id, form_url)
