@@ -91,7 +91,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         context = {"planned": planned, "newest": newest, "error": error}
         if _lets_staff_in(planned):
             context["own_password"] = own_password_field().widget.render(
-                OWN_PASSWORD, None, {"id": "id_own_password", "required": True}
+                OWN_PASSWORD, None, {"id": "id_own_password", "required": True, "form": "return"}
             )
         return self._respond(
             request, "admin/history_return.html", planned.item, _("Return to this version"), context

@@ -8,7 +8,7 @@ from axes.models import AccessAttempt
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from sso_connectors.admin import deletion
+from sso_connectors.admin import certificates, deletion, switching
 from sso_connectors.models import Connector, Link
 from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import IdP, other_key
@@ -130,6 +130,29 @@ def test_form_says_why_it_is_read_only(trusted: Client, root: Client, company: C
     assert trusted.post(page(company, "change"), {"name": "New", "reference": "acme"})
     assert Connector.objects.get().name == "New", "the name stays theirs to change"
     assert why not in root.get(page(company, "change")).content.decode()
+
+
+@pytest.mark.parametrize(("module", "way"), [(switching, "disable"), (certificates, "certificate")])
+def test_flag_set_meanwhile_is_seen(
+    trusted: Client,
+    company: Connector,
+    idp: IdP,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    way: str,
+) -> None:
+    """By a superuser, between the page's look and the moment when the row is held."""
+    Connector.objects.update(staff_may_sign_in=False)
+    before = trust_of(company)
+    read = module.get_object_or_404
+
+    def after_the_flag(*args: Any, **kwargs: Any) -> Any:
+        Connector.objects.update(staff_may_sign_in=True)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr(module, "get_object_or_404", after_the_flag)
+    assert WAYS[way](trusted, company, idp).status_code == 403
+    assert trust_of(company) == before
 
 
 # --- setting the flag ------------------------------------------------------------------------
