@@ -63,7 +63,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         default=False,
         db_default=False,
         editable=False,
-        help_text=_("Chosen by the person, who alone knows it; otherwise it goes when they rise."),
+        help_text=_(
+            "The person chose the password. If not, it is removed when they become staff or a superuser."
+        ),
     )
     session_epoch = models.PositiveIntegerField(
         default=0,

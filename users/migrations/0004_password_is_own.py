@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='password_is_own',
-            field=models.BooleanField(db_default=False, default=False, editable=False, help_text='Chosen by the person, who alone knows it; otherwise it goes when they rise.'),
+            field=models.BooleanField(db_default=False, default=False, editable=False, help_text='The person chose the password. If not, it is removed when they become staff or a superuser.'),
         ),
     ]
