@@ -10,13 +10,17 @@ from django.contrib.auth.forms import (
     UserChangeForm,
 )
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .models import User
 from .passwords import GivenPasswordForm, KeptPassword, choice_of_password
 from .usernames import normalise_username
 
+PASSWORD_REMOVED = _(
+    "The password of %(user)s was removed, because somebody else chose it. Set a new one if they need it."
+)
 SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -86,12 +90,21 @@ class UserAdmin(DjangoUserAdmin[User]):
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
+        me = request.user
+        if isinstance(me, User) and id == str(me.pk) and me.has_usable_password():
+            # A session left open would choose a new one here without the old, and then let staff in by it.
+            return HttpResponseRedirect(reverse("admin:password_change"))
         response = super().user_change_password(request, id, form_url)
         wants_none = request.POST.get("usable_password") == "false"
         if wants_none and "unset-password" in request.POST and response.status_code == 302:
             list(messages.get_messages(request))  # Django's, about authentication
             messages.success(request, _("The password is removed."))
         return response
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.has_lost_password:
+            messages.warning(request, PASSWORD_REMOVED % {"user": obj})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

@@ -1,6 +1,6 @@
 """People who use the product, and the staff who run it."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -59,6 +59,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         default=False,
         help_text=_("The password was given out once; the next sign-in asks for one of their own."),
     )
+    password_is_own = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_(
+            "The person chose the password. If not, it is removed when they become staff or a superuser."
+        ),
+    )
     session_epoch = models.PositiveIntegerField(
         default=0,
         editable=False,
@@ -75,10 +83,15 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects = UserManager()
     history = HistoricalRecords(
-        excluded_fields=["password", "last_login", "session_epoch"],
+        excluded_fields=["password", "password_is_own", "last_login", "session_epoch"],
         m2m_fields=[],
         bases=[Authored],
     )
+
+    # As it was read; None for a new user, for whom whoever creates them chooses all at once.
+    _was: "_Known | None" = None
+    # Whether the last `save()` removed a password, so that a page can say so.
+    has_lost_password = False
 
     class Meta:
         verbose_name = _("user")
@@ -95,13 +108,58 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.username
 
+    @classmethod
+    def from_db(cls, *args: Any, **options: Any) -> "User":
+        user = super().from_db(*args, **options)
+        user._was = _known(user)
+        return user
+
+    def refresh_from_db(self, *args: Any, **options: Any) -> None:
+        super().refresh_from_db(*args, **options)
+        self._was = _known(self)
+
     def save(self, **options: Any) -> None:
+        changed = self._follow_rise_and_rename()
+        if changed and options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], *changed}
         if not self.is_active:
             # Or an old session would come back to life with its user.
             self.session_epoch += 1
             if options.get("update_fields") is not None:
                 options["update_fields"] = {*options["update_fields"], "session_epoch"}
         super().save(**options)
+        self._was = _known(self)
+
+    def _follow_rise_and_rename(self) -> set[str]:
+        """Return which further fields changed."""
+        self.has_lost_password = False
+        before, now = self._was, _known(self)
+        if before is None or now is None:
+            return set()
+        changed: set[str] = set()
+        if before.username != now.username:
+            # The card may be another person's now, and the password is the former one's.
+            self.password_is_own = False
+            changed.add("password_is_own")
+        if (now.is_staff, now.is_superuser) != (before.is_staff, before.is_superuser) and (
+            now.is_staff > before.is_staff or now.is_superuser > before.is_superuser
+        ):
+            changed |= self.part_with_given_password()
+        return changed
+
+    def part_with_given_password(self) -> set[str]:
+        """For somebody who is made staff or superuser; return the names of the fields that changed.
+
+        Who may edit agents sets their passwords: one that is known to another would make the other staff
+        too, and so would a session that another has opened with it. One's own password stays.
+        """
+        self.session_epoch += 1
+        if self.password_is_own or not self.has_usable_password():
+            return {"session_epoch"}
+        self.set_unusable_password()
+        self.must_change_password = False
+        self.has_lost_password = True
+        return {"session_epoch", "password", "must_change_password"}
 
     def get_full_name(self) -> str:
         return self.full_name or self.username
@@ -116,6 +174,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password)
         self.must_change_password = False
+        self.password_is_own = False
+
+
+class _Known(NamedTuple):
+    username: str
+    is_staff: bool
+    is_superuser: bool
+
+
+def _known(user: User) -> _Known | None:
+    """None where not all of it was read."""
+    read = user.__dict__
+    if not all(name in read for name in _Known._fields):
+        return None
+    return _Known(*(read[name] for name in _Known._fields))
 
 
 def axes_username(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:

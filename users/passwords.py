@@ -8,7 +8,8 @@ from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPassw
 from django.contrib.auth.forms import AdminPasswordChangeForm as DjangoGivenPasswordForm
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, SetPasswordMixin
 from django.contrib.auth.hashers import is_password_usable
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -104,7 +105,7 @@ class SavesNothingElse(SetPasswordMixin):  # type: ignore[type-arg]  # nor can i
     ) -> User:
         super().set_password_and_save(user, password_field_name=password_field_name, commit=False)
         if commit:
-            user.save(update_fields=["password", "must_change_password"])
+            user.save(update_fields=["password", "must_change_password", "password_is_own"])
         return user
 
 
@@ -125,11 +126,35 @@ class OwnPasswordForm(DemandsAnother, SavesNothingElse, DjangoOwnPasswordForm):
             )
         return old_password
 
+    def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
+        """A password that the person chose stays with them when they are made staff or superuser."""
+        super().set_password_and_save(user, *args, **kwargs)
+        user.password_is_own = True
+        if kwargs.get("commit", True):
+            user.save(update_fields=["password_is_own"])
+        return user
+
 
 class GivenPasswordForm(DemandsAnother, SavesNothingElse, DjangoGivenPasswordForm):  # type: ignore[type-arg]
     """Whoever has a password can also have it removed."""
 
     new_password_field = "password1"  # noqa: S105 - a field's name
+
+    @transaction.atomic
+    def set_password_and_save(self, user: User, *args: Any, **kwargs: Any) -> User:
+        """Raises PermissionDenied for whoever was made staff or superuser while the page was judged.
+
+        A password given to an agent would otherwise come after the one that was removed at that moment.
+        """
+        same = User.objects.filter(
+            pk=user.pk, is_staff=user.is_staff, is_superuser=user.is_superuser
+        )
+        super().set_password_and_save(user, *args, **{**kwargs, "commit": False})
+        if same.select_for_update().first() is None:
+            raise PermissionDenied
+        if kwargs.get("commit", True):
+            user.save(update_fields=["password", "must_change_password", "password_is_own"])
+        return user
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)

@@ -20,7 +20,7 @@ from ..certificates import SigningCertificate
 from ..models import Certificate, Connector, ConnectorType
 from ..records import KEY_STOLEN
 from .cells import certificate_list
-from .switching import CHANGE_TRUST
+from .staff_connectors import may_change_trust
 
 
 class ShowsCertificates(admin.ModelAdmin[Connector]):
@@ -69,9 +69,8 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
         )
 
     def _may_remove(self, request: HttpRequest, connector: Connector) -> bool:
-        return self.has_change_permission(request, connector) and request.user.has_perm(
-            CHANGE_TRUST
-        )
+        may_change = self.has_change_permission(request, connector)
+        return may_change and may_change_trust(request, connector)
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def remove_certificate(
@@ -117,6 +116,8 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
         with transaction.atomic():
             # Two who remove one of the last two each would otherwise leave none, or undo the other.
             current: Any = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
+            if not self._may_remove(request, current):
+                raise PermissionDenied  # a superuser has let staff sign in meanwhile
             if _found(current, item.fingerprint) is None:
                 return
             going = [

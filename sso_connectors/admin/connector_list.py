@@ -159,7 +159,7 @@ def _items(request: HttpRequest, connector: Connector) -> Iterator[SafeString]:
         yield _leading(attempts_of(connector), gettext("Attempts"))
     if users := users_of(request, connector):
         yield _leading(users, gettext("Users"))
-    if may_switch(request):
+    if may_switch(request, connector):
         if connector.enabled:
             yield _leading(switch_address(connector, on=False), gettext("Disable…"))
         elif not connector.missing():

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
@@ -36,9 +37,17 @@ from .oauth2_fields import (
 )
 from .paste import ReadsPaste
 from .saving import SavesInTurn
+from .staff_connectors import (
+    CHANGE_TRUST,
+    OWN_PASSWORD,
+    WHY_READ_ONLY,
+    is_kept_from,
+    may_change_trust,
+    why_not_delete,
+)
 from .status import status_of
 from .subjects import ForgetsSubjects, note_remembered
-from .switching import CHANGE_TRUST, Switches
+from .switching import Switches
 from .testing import TestsSignIn
 
 _ONLY_INPUTS = ("confirm_validity", "client_secret")
@@ -163,7 +172,7 @@ class ConnectorAdmin(
         self, request: HttpRequest, obj: Connector | None = None
     ) -> tuple[str, ...]:
         fields = tuple(self.readonly_fields)
-        if not request.user.has_perm(CHANGE_TRUST):
+        if not may_change_trust(request, obj):
             fields += TRUST_FIELDS
         if not request.user.is_superuser:
             # A customer's IdP could otherwise be made to name its way into the Maker.
@@ -177,7 +186,7 @@ class ConnectorAdmin(
             if obj is None
             else self.has_change_permission(request, obj)
         )
-        if may_change and request.user.has_perm(CHANGE_TRUST):
+        if may_change and may_change_trust(request, obj):
             more = tuple(options_by_field())
             hidden: tuple[str, ...] = ()
         else:
@@ -192,8 +201,14 @@ class ConnectorAdmin(
             heading = headings.get(fields[0], title)
             if "client_id" in fields:
                 fields += more
+            asks = may_change and request.user.is_superuser and not (obj and obj.staff_may_sign_in)
+            if "staff_may_sign_in" in fields and asks:
+                place = fields.index("staff_may_sign_in") + 1
+                fields = (*fields[:place], OWN_PASSWORD, *fields[place:])
             shown = tuple(name for name in fields if name not in hidden)
             fieldsets.append((heading, {**options, "fields": shown}))
+        if is_kept_from(request, obj):
+            fieldsets[0][1]["description"] = WHY_READ_ONLY
         return fieldsets
 
     def get_form(
@@ -206,15 +221,32 @@ class ConnectorAdmin(
         # The form itself adds what isn't a plain field of the model: the secret and the options.
         shown = flatten_fieldsets(self.get_fieldsets(request, obj))
         kwargs["fields"] = [name for name in shown if name in ConnectorForm.Meta.fields]
-        return super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
+        # It asks for the password of whoever sends it.
+        return type(form.__name__, (form,), {"request": request})
 
     # The report of a fault, mailed or logged, holds all else that was posted.
-    @method_decorator(sensitive_post_parameters("client_secret", "paste", "certificates"))
+    @method_decorator(
+        sensitive_post_parameters("client_secret", "paste", "certificates", OWN_PASSWORD)
+    )
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return super().changeform_view(request, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and request.user.has_perm(CHANGE_TRUST)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Say on the page why only a superuser may delete; without one Django refuses the POST."""
+        named, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        if why := why_not_delete(request, objs):
+            lacking.add(str(why))
+        return named, counts, lacking, protected
+
+    def refuse_held(self, request: HttpRequest, keys: Any) -> None:
+        """Somebody may have been made staff, or staff linked, since the page's own look."""
+        held = Connector.objects.filter(pk__in=keys)
+        if why_not_delete(request, held):
+            raise PermissionDenied
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"enabled": True, **super().get_changeform_initial_data(request)}
@@ -227,6 +259,7 @@ class ConnectorAdmin(
             # As it is stored, whatever the form holds that wasn't saved.
             stored = Connector.objects.get(pk=connector.pk)
             context["status"] = status_of(request, stored)
+        context["may_change_trust"] = may_change_trust(request, connector)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def response_post_save_add(self, request: HttpRequest, obj: Connector) -> HttpResponseRedirect:

@@ -90,15 +90,19 @@ class CountedDeletion:
         return named, counts, lacking, []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        with history_together(by=_who_stays(request, gone=obj == request.user)):
+        with history_together(by=cast(User, request.user)):
             _hold(type(obj), [obj.pk])
+            self.refuse_held(request, [obj.pk])
             obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        own = queryset.filter(pk=request.user.pk) if queryset.model is User else queryset.none()
-        with history_together(by=_who_stays(request, gone=own.exists())):
+        with history_together(by=cast(User, request.user)):
             _hold(queryset.model, queryset.values("pk"))
+            self.refuse_held(request, queryset.values("pk"))
             queryset.delete()
+
+    def refuse_held(self, request: HttpRequest, keys: Any) -> None:
+        """Raise PermissionDenied if one of these, which nothing can join any more, is not to go."""
 
     def _lacks_permission(self, request: HttpRequest, model: type[Model], rows: _Rows) -> bool:
         # Each row is asked for: who may delete agents could otherwise delete a superuser among them.
@@ -125,11 +129,6 @@ class CountedDeletion:
 def _hold(model: type[Model], keys: Any) -> None:
     """Let nothing new refer to these rows: a login that begins meanwhile would make their deletion fail."""
     list(model._base_manager.select_for_update().filter(pk__in=keys).values_list("pk"))
-
-
-def _who_stays(request: HttpRequest, *, gone: bool) -> User | None:
-    """Who deletes, for the history; None when they delete themselves, since it can't point to them then."""
-    return None if gone else cast(User, request.user)
 
 
 def _by_model(collector: Collector) -> dict[type[Model], _Rows]:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -28,12 +29,14 @@ from .oauth2_fields import (
     vendors_words,
 )
 from .paste_form import TakesPaste, without_private_keys
+from .staff_connectors import OWN_PASSWORD, own_password_field, wrong_password
 
 _NEEDED = _("This is needed before the connector can be enabled.")
 _SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute")
 
 
 class ConnectorForm(TakesPaste):
+    request: HttpRequest | None = None  # of whoever sends it; the admin puts it here
     confirm_validity = forms.BooleanField(
         label=_("Use this certificate although it isn't valid today"),
         required=False,
@@ -50,6 +53,8 @@ class ConnectorForm(TakesPaste):
             attrs={"class": "vTextField", "autocomplete": "new-password"}
         ),
     )
+
+    own_password = own_password_field()
 
     class Meta:
         model = Connector
@@ -132,7 +137,8 @@ class ConnectorForm(TakesPaste):
     @cached_property
     def changed_data(self) -> list[str]:
         """Without what the chosen type and method don't show, or the history would tell untruths."""
-        return [name for name in super().changed_data if name not in self._unshown]
+        hidden = self._unshown | {OWN_PASSWORD}
+        return [name for name in super().changed_data if name not in hidden]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -152,7 +158,18 @@ class ConnectorForm(TakesPaste):
             self._take_client(cleaned, method)
         if not is_oauth2:
             self.refuse_unread()
+        typed = cleaned.pop(OWN_PASSWORD, "")
+        if cleaned.get("staff_may_sign_in") and not self.instance.staff_may_sign_in:
+            self._confirm(typed)
         return cleaned
+
+    @sensitive_variables("typed")
+    def _confirm(self, typed: str) -> None:
+        """A session left open, or stolen, must not let an identity provider into the Maker."""
+        if self.request is None:
+            raise RuntimeError("Whoever sends this form is not known.")
+        if why := wrong_password(self.request, typed):
+            self.add_error(OWN_PASSWORD, ValidationError(why, code="own_password"))
 
     def _overlook(self, name: str) -> None:
         self._unshown.add(name)

@@ -14,15 +14,21 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from users.admin import PASSWORD_REMOVED
+from users.models import User
 
 from ..models import Connector, State
+from .attempt_page import may_see_people
 from .differences import differences
 from .returning import Return, plan, returned_fields
+from .staff_connectors import OWN_PASSWORD, may_change_trust, own_password_field, wrong_password
 from .stream import Entry, Viewer, entries, stream
 
 _PER_PAGE: Final = 30
@@ -47,6 +53,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         viewer = Viewer(
             sees_links=request.user.has_perm("sso_connectors.view_link"),
             sees_users=request.user.has_perm("users.view_user"),
+            sees_people=may_see_people(request),
         )
         paginator = Paginator(stream(item, viewer), _PER_PAGE)
         page: Page[Any] = paginator.get_page(request.GET.get(PAGE_VAR))
@@ -59,13 +66,17 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         }
         return self._respond(request, "admin/history.html", item, _("History"), context)
 
+    @method_decorator(sensitive_post_parameters(OWN_PASSWORD))
     def return_view(self, request: HttpRequest, object_id: str, history_id: int) -> HttpResponse:
         """Ask, showing what would change; and do it, unless somebody changed it meanwhile."""
         with transaction.atomic():
             planned, newest = self._plan(request, object_id, history_id)
             is_asked = request.method == "POST" and planned.differences
             is_stale = request.POST.get("newest") != str(newest)
+            error = ""
             if is_asked and not is_stale and not planned.problems:
+                error = self._unconfirmed(request, planned)
+            if is_asked and not is_stale and not planned.problems and not error:
                 planned.save()
                 self._tell(request, planned)
                 return self._to_history(planned.item)
@@ -77,7 +88,11 @@ class KeepsHistory(admin.ModelAdmin[Any]):
                 request,
                 _("It was changed meanwhile, so nothing was done. Look again at what differs."),
             )
-        context = {"planned": planned, "newest": newest}
+        context = {"planned": planned, "newest": newest, "error": error}
+        if _lets_staff_in(planned):
+            context["own_password"] = own_password_field().widget.render(
+                OWN_PASSWORD, None, {"id": "id_own_password", "required": True, "form": "return"}
+            )
         return self._respond(
             request, "admin/history_return.html", planned.item, _("Return to this version"), context
         )
@@ -90,7 +105,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
             raise Http404
         item = get_object_or_404(self.model._default_manager.select_for_update(), pk=now.pk)
         now = self.model._default_manager.get(pk=item.pk)
-        if not self.has_change_permission(request, now):
+        if not self._may_return(request, now):
             raise PermissionDenied
         versions = self.model.history.filter(id=item.pk)
         version = versions.filter(pk=history_id).first()
@@ -101,6 +116,19 @@ class KeepsHistory(admin.ModelAdmin[Any]):
             raise PermissionDenied
         return planned, versions.order_by("history_date", "history_id").last().pk
 
+    def _unconfirmed(self, request: HttpRequest, planned: Return) -> Any:
+        """What is wrong with the password, where the version lets staff sign in; "" where nothing is."""
+        if not _lets_staff_in(planned):
+            return ""
+        return wrong_password(request, request.POST.get(OWN_PASSWORD, ""))
+
+    def _may_return(self, request: HttpRequest, item: Any) -> bool:
+        # Versions of a connector that signs staff in are the superusers', whatever they differ in.
+        kept = isinstance(item, Connector) and item.staff_may_sign_in
+        return self.has_change_permission(request, item) and (
+            not kept or may_change_trust(request, item)
+        )
+
     def _closed(self, request: HttpRequest, item: Any) -> set[str]:
         """Fields that this person may not change, by the same rules as on the form."""
         return {str(name) for name in self.get_readonly_fields(request, item)}
@@ -109,7 +137,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         self, request: HttpRequest, item: Any, page: Iterable[Entry]
     ) -> list[Entry]:
         found = list(page)
-        if not self.has_change_permission(request, item):
+        if not self._may_return(request, item):
             return found
         fields = returned_fields(self.model.history.model)
         closed = self._closed(request, item)
@@ -130,6 +158,8 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         )
         for note in planned.notes:
             messages.warning(request, note)
+        if isinstance(planned.item, User) and planned.item.has_lost_password:
+            messages.warning(request, PASSWORD_REMOVED % {"user": planned.item})
         if isinstance(planned.item, Connector) and planned.item.state == State.READY:
             messages.info(request, _("What it trusts may have changed: test it."))
 
@@ -157,3 +187,10 @@ class KeepsHistory(admin.ModelAdmin[Any]):
                 **context,
             },
         )
+
+
+def _lets_staff_in(planned: Return) -> bool:
+    is_of_connector = isinstance(planned.item, Connector)
+    return (
+        is_of_connector and "staff_may_sign_in" in planned.fields and planned.item.staff_may_sign_in
+    )

@@ -15,7 +15,7 @@ from ..certificates import MAX_PASTE
 from ..idp_words import IDPS
 from ..models import Connector
 from .reading import Reading, read_into
-from .switching import CHANGE_TRUST
+from .staff_connectors import CHANGE_TRUST
 
 
 class ReadsPaste(admin.ModelAdmin[Connector]):

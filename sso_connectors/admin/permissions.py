@@ -159,6 +159,17 @@ class RoleAdmin(NamesPermissions, DjangoGroupAdmin):
     actions = None  # each is deleted by itself, on a page that says what that means
     object_history_template = "admin/history.html"
 
+    # What a group holds is a superuser's to say, whatever permission on groups an operator's own role
+    # has: its members would otherwise add permissions to a group that they are in.
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
     @admin.display(description=_("group"), ordering="name")
     def role(self, group: Group) -> str:
         return str(group)

@@ -47,7 +47,7 @@ def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
         "users": users_of(request, connector),
         "attempts": attempts_of(connector) if user.has_perm("sso_connectors.view_attempt") else "",
         "enable": switch_address(connector, on=True)
-        if may_switch(request) and connector.state == State.DISABLED
+        if may_switch(request, connector) and connector.state == State.DISABLED
         else "",
         "copy": copy_login_address(connector, address, css_class="button") if is_complete else "",
     }

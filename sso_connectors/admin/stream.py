@@ -1,7 +1,7 @@
 """The history of one object as one stream: its versions, its links, and what Django's log alone knows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -45,10 +45,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Viewer:
-    """sees_links, sees_users: what of links, and of the people in them, may be shown."""
+    """sees_links, sees_users: what of links, and of the people in them, may be shown.
+
+    sees_people: whether it may be told whom an attempt is about, as its code beside a person does.
+    """
 
     sees_links: bool
     sees_users: bool
+    sees_people: bool
 
 
 def stream(item: Any, viewer: Viewer) -> QuerySet[Any, Any]:
@@ -120,7 +124,7 @@ def _versions(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
         is_told = before is not None or row.history_type == "+"
         changes = differences(before, row, fields) if is_told else []
         what = _of_version(row, changes, is_told)
-        found[row.pk] = Entry(row.history_date, _who(row), what, _why(row), changes, row)
+        found[row.pk] = Entry(row.history_date, _who(row), what, _why(row, viewer), changes, row)
         before = row
     return found
 
@@ -157,11 +161,13 @@ def _who(row: Any) -> str:
     return _("the product")
 
 
-def _why(row: Any) -> str:
+def _why(row: Any, viewer: Viewer) -> str:
     reason = row.history_change_reason or ""
     if reason.startswith(_TOLD) or reason == records.SUBJECT_RESET:
         return ""
     if reason.startswith(FROM_ATTEMPT):
+        if not viewer.sees_people:
+            return _("from a login attempt")
         return _("from the attempt %(code)s") % {"code": reason.removeprefix(FROM_ATTEMPT)}
     ours = {
         linking.FROM_USERS: _("from the list of users"),
@@ -190,7 +196,7 @@ def _links(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
             row.history_date,
             _who(row),
             _of_link(row, names.get(getattr(row, other), unnamed), is_connector=is_connector),
-            _why(row),
+            _why(row, viewer),
         )
         for row in rows
     }
@@ -228,7 +234,26 @@ def _names(model: Any, keys: set[int]) -> dict[int, str]:
 
 def _logged(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
     rows = LogEntry.objects.filter(pk__in=keys).select_related("user")
-    return {row.pk: logged(row) for row in rows}
+    told = {row.pk: logged(row) for row in rows}
+    if viewer.sees_people:
+        return told
+    # The log holds whole sentences, in the language of whoever wrote them.
+    codes = _codes_of_links(item)
+    return {key: replace(entry, what=_without(entry.what, codes)) for key, entry in told.items()}
+
+
+def _codes_of_links(item: Any) -> list[str]:
+    """The codes of the attempts from which somebody was linked."""
+    rows = Link.history.filter(**{_end(item): item.pk})
+    reasons = rows.filter(history_change_reason__startswith=FROM_ATTEMPT)
+    found = reasons.values_list("history_change_reason", flat=True)
+    return [reason.removeprefix(FROM_ATTEMPT) for reason in found]
+
+
+def _without(text: str, codes: Iterable[str]) -> str:
+    for code in codes:
+        text = text.replace(code, "…")
+    return text
 
 
 def logged(row: LogEntry) -> Entry:

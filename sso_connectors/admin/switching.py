@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ..models import Connector
-
-CHANGE_TRUST = "sso_connectors.change_trust"
+from .staff_connectors import may_change_trust
 
 
 class Switches(admin.ModelAdmin[Connector]):
@@ -73,7 +72,7 @@ class Switches(admin.ModelAdmin[Connector]):
         connector: Connector | None = self.get_object(request, object_id)
         if connector is None:
             raise Http404
-        if not may_switch(request):
+        if not may_switch(request, connector):
             raise PermissionDenied
         return connector
 
@@ -82,6 +81,8 @@ class Switches(admin.ModelAdmin[Connector]):
         with transaction.atomic():
             # What somebody else saves meanwhile counts, and must not be undone by this.
             current = get_object_or_404(Connector.objects.select_for_update(), pk=connector.pk)
+            if not may_switch(request, current):
+                raise PermissionDenied  # a superuser has let staff sign in meanwhile
             if on and current.missing():
                 return False
             if current.enabled != on:
@@ -91,8 +92,9 @@ class Switches(admin.ModelAdmin[Connector]):
         return True
 
 
-def may_switch(request: HttpRequest) -> bool:
-    return request.user.has_perms(("sso_connectors.change_connector", CHANGE_TRUST))
+def may_switch(request: HttpRequest, connector: Connector) -> bool:
+    may_change = request.user.has_perm("sso_connectors.change_connector")
+    return may_change and may_change_trust(request, connector)
 
 
 def switch_address(connector: Connector, *, on: bool) -> str:

@@ -7,11 +7,12 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from users.admin import UserAdmin, UserCardForm
@@ -123,5 +124,33 @@ class UserCard(
         # The add form only names the person; the card that follows has the tab.
         return self.inlines if obj else ()
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who has done something in the Maker stays, or what they did would go from its log with them.
+
+        Django's log points to its author and is deleted along; a former colleague is switched off instead.
+        """
+        named, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        protected += _authors(objs)
+        return named, counts, lacking, protected
+
+    def refuse_held(self, request: HttpRequest, keys: Any) -> None:
+        if _authors(User.objects.filter(pk__in=keys)):
+            raise PermissionDenied
+
     def get_list_filter(self, request: HttpRequest) -> Any:
         return (*super().get_list_filter(request), LinkFilter)
+
+
+def _authors(users: Any) -> list[str]:
+    """What to say of those of these users who stand in Django's log as authors."""
+    keys = [user.pk for user in users]
+    counted = LogEntry.objects.filter(user__in=keys).order_by().values_list("user__username")
+    return [
+        ngettext(
+            "%(count)d entry of %(user)s in the log. To keep it, clear “Active” on their card instead.",
+            "%(count)d entries of %(user)s in the log. To keep them, clear “Active” on their card instead.",
+            count,
+        )
+        % {"count": count, "user": username}
+        for username, count in counted.annotate(count=Count("pk")).order_by("user__username")[:20]
+    ]

@@ -23,6 +23,15 @@ from .connector_changes import Comparison as Connectors
 from .file import Entry, File, Refused, kind
 from .locks import in_batches, lock_entries
 
+_READ: Final = (
+    "username",
+    "is_active",
+    "is_staff",
+    "password",
+    "password_is_own",
+    "must_change_password",
+    "session_epoch",
+)
 _KEYS: Final = {"username", "active", "staff", "connectors"}
 
 
@@ -88,22 +97,27 @@ def _check(entry: Entry, references: Mapping[str, str]) -> None:
 
 def _compare_rows(found: Comparison, batch: list[str]) -> None:
     stored = User.objects.filter(username__in=batch).order_by()
-    rows = {
-        username: (pk, is_active, is_staff)
-        for username, pk, is_active, is_staff in stored.values_list(
-            "username", "pk", "is_active", "is_staff"
-        )
-    }
+    rows = {user.username: user for user in stored.only(*_READ)}
     for username in batch:
         if username not in rows:
             found.new.append(username)
             found.lines[username] = f"user {username}: created"
             continue
-        found.keys[username], is_active, is_staff = rows[username]
-        given = found.entries[username].given
-        if _wanted(given, is_active, is_staff) != (is_active, is_staff):
+        user = rows[username]
+        found.keys[username] = user.pk
+        before = (user.is_active, user.is_staff)
+        user.is_active, user.is_staff = _wanted(found.entries[username].given, *before)
+        if (user.is_active, user.is_staff) != before:
             found.changed.append(username)
-            found.lines[username] = f"user {username}: changed"
+            found.lines[username] = _change_in_words(user, rises=user.is_staff > before[1])
+
+
+def _change_in_words(user: User, *, rises: bool) -> str:
+    """Say also that a password goes: in memory only, as `update_users` does it for good."""
+    if rises:
+        user.part_with_given_password()
+    removed = "; password removed" if user.has_lost_password else ""
+    return f"user {user.username}: changed{removed}"
 
 
 def _wanted(given: Mapping[str, Any], is_active: bool, is_staff: bool) -> tuple[bool, bool]:
@@ -187,7 +201,7 @@ def update_users(found: Comparison) -> None:
     """
     for batch in in_batches(found.changed):
         rows = lock_entries(User, {found.keys[name]: found.entries[name] for name in batch})
-        changed = []
+        changed, risen = [], set()
         for username in batch:
             user = rows[found.keys[username]]
             before = (user.is_active, user.is_staff)
@@ -196,23 +210,34 @@ def update_users(found: Comparison) -> None:
             if before == (user.is_active, user.is_staff):  # somebody else has done it meanwhile
                 del found.lines[username]
                 continue
+            if user.is_staff > before[1]:
+                risen.add(user.pk)
+            found.lines[username] = _change_in_words(user, rises=user.pk in risen)
             changed.append(user)
-        _update(changed)
+        _update(changed, risen)
     if found.changed:
         revoke_of_all_inactive()
 
 
-def _update(changed: list[User]) -> None:
-    """By one statement for all that come to be alike; `bulk_update` takes ten times as long."""
-    alike: dict[tuple[bool, bool], list[int]] = {}
+def _update(changed: list[User], risen: set[int]) -> None:
+    """By one statement for all that come to be alike; `bulk_update` takes ten times as long.
+
+    risen: the keys of those who are made staff, so that their sessions end, and with them a password that
+    somebody else chose.
+    """
+    alike: dict[tuple[bool, bool, bool], list[int]] = {}
     for user in changed:
-        alike.setdefault((user.is_active, user.is_staff), []).append(user.pk)
-    for (is_active, is_staff), keys in alike.items():
+        alike.setdefault((user.is_active, user.is_staff, user.pk in risen), []).append(user.pk)
+        if user.has_lost_password:
+            User.objects.filter(pk=user.pk).update(
+                password=user.password, must_change_password=user.must_change_password
+            )
+    for (is_active, is_staff, rises), keys in alike.items():
         User.objects.filter(pk__in=keys).update(
             is_active=is_active,
             is_staff=is_staff,
             # As `User.save()`: or an old session would come back to life with its user.
-            session_epoch=F("session_epoch") + (0 if is_active else 1),
+            session_epoch=F("session_epoch") + (not is_active) + rises,
         )
     copy_to_history(User, [user.pk for user in changed], kind="~", reason=APPLIED)
 

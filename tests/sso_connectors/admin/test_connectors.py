@@ -16,7 +16,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from sso_connectors.models import Connector
-from tests.conftest import ConnectorMaker, StaffMaker
+from tests.conftest import ConnectorMaker, StaffMaker, UserMaker, client_of
 from tests.idp import IdP, SigningKey
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,7 @@ ADD = f"{LIST}add/"
 CHANGE_TRUST = "sso_connectors.change_trust"
 VIEW = "sso_connectors.view_connector"
 CHANGE = "sso_connectors.change_connector"
+PASSWORD = "correct horse battery staple"
 
 
 def form(idp: IdP, **fields: Any) -> dict[str, Any]:
@@ -343,14 +344,16 @@ def test_what_is_trusted_takes_a_permission_of_its_own(
 
 @pytest.mark.row(27)
 def test_only_a_superuser_lets_a_connector_sign_staff_in(
-    make_staff: StaffMaker, maker: Client, idp: IdP, connector: Connector
+    make_staff: StaffMaker, make_user: UserMaker, idp: IdP, connector: Connector
 ) -> None:
     url = f"{LIST}{connector.pk}/change/"
     staff = make_staff(VIEW, CHANGE, CHANGE_TRUST)
     assert staff.post(url, form(idp, staff_may_sign_in="on")).status_code == 302
     assert not Connector.objects.get().staff_may_sign_in
 
-    maker.post(url, form(idp, staff_may_sign_in="on"))
+    root = make_user("boss@maker.example", password=PASSWORD, is_staff=True, is_superuser=True)
+    values = form(idp, staff_may_sign_in="on", own_password=PASSWORD)
+    client_of(root).post(url, values)
     assert Connector.objects.get().staff_may_sign_in
 
 

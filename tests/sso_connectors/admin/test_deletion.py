@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import PROTECT
 from django.test import Client
 from django.utils import timezone
 
+from sso_connectors.admin import user_card
 from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link, PendingLogin
 from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
@@ -112,6 +114,37 @@ def test_a_superuser_hidden_among_many_is_not_deleted(
     assert User.objects.filter(pk=boss.pk).exists()
     delete_selected(staff, agents, post="yes")
     assert not User.objects.filter(pk__in=[agent.pk for agent in agents]).exists()
+
+
+@pytest.mark.row(34)
+def test_who_stands_in_the_log_is_not_deleted(
+    make_staff: StaffMaker, maker: Client, make_user: UserMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A former colleague, no staff any more: what they did would go with them."""
+    former = make_user("former@maker.example")
+    alice = make_user("alice@acme.example")
+    LogEntry.objects.log_actions(
+        user_id=former.pk, queryset=[alice], action_flag=CHANGE, change_message="Did this."
+    )
+    staff = make_staff("users.view_user", "users.change_user", "users.delete_user")
+    address = f"{USERS}{former.pk}/delete/"
+    for client in (staff, maker):
+        page = _text(client.get(address))
+        assert "1 entry of former@maker.example in the log" in page
+        assert "clear “Active”" in page
+        client.post(address, {"post": "yes"})
+        delete_selected(client, [former, alice], post="yes")
+        assert User.objects.filter(pk__in=[former.pk, alice.pk]).count() == 2
+        assert LogEntry.objects.filter(user=former).exists()
+
+    # Nor by whoever does something between the page's look and the deletion.
+    monkeypatch.setattr(user_card.UserCard, "get_deleted_objects", nothing_to_say)
+    assert staff.post(address, {"post": "yes"}).status_code == 403
+    assert LogEntry.objects.filter(user=former).exists()
+
+
+def nothing_to_say(*args: Any) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+    return [], {}, set(), []
 
 
 def test_what_is_protected_is_not_deleted(

@@ -320,6 +320,15 @@ ON_STAFF: Final = {
     "users_user_return": newest,
 }
 
+# What is done to a connector that may sign staff in, besides its form (see test_staff_connectors.py).
+ON_STAFF_CONNECTOR: Final = (
+    "sso_connectors_connector_delete",
+    "sso_connectors_connector_return",
+    "sso_connectors_connector_enable",
+    "sso_connectors_connector_disable",
+    "sso_connectors_connector_certificate",
+)
+
 
 # --- the scene -------------------------------------------------------------------------------
 
@@ -534,6 +543,20 @@ def test_links_of_staff_are_a_superusers(
             assert links() == before, who
 
 
+@pytest.mark.row(42)
+@pytest.mark.parametrize("name", ON_STAFF_CONNECTOR)
+def test_connectors_that_sign_staff_in_are_a_superusers(
+    people: dict[str, Client], scene: Scene, name: str
+) -> None:
+    view = VIEWS[name]
+    Connector.objects.update(staff_may_sign_in=True)
+    if name.endswith("_enable"):
+        Connector.objects.update(enabled=False)
+    address = address_of(name, view.arguments(scene))
+    data = view.data(scene)
+    assert who_gets(people, lambda browser: browser.post(address, data)) == SUPERUSER
+
+
 @pytest.mark.row(27)
 @pytest.mark.parametrize("who", [who for who in WHO if who not in SUPERUSER])
 def test_nobody_raises_anybody(people: dict[str, Client], scene: Scene, who: str) -> None:
@@ -572,6 +595,24 @@ def test_who_sees_whom_attempts_are_about(people: dict[str, Client], scene: Scen
         if "bob@acme.example" in browser.get(address).content.decode()
     }
     assert seen == LINKERS
+
+
+def test_who_sees_which_attempt_somebody_was_linked_from(
+    people: dict[str, Client], scene: Scene
+) -> None:
+    """Its code beside a name tells whom the attempt is about."""
+    people["support"].post(f"/maker/sso_connectors/attempt/{scene.attempt.pk}/link/")
+    assert Link.objects.filter(user=scene.bob).exists()
+    for address in (
+        f"/maker/users/user/{scene.bob.pk}/history/",
+        f"/maker/sso_connectors/connector/{scene.connector.pk}/history/",
+    ):
+        seen = {
+            who
+            for who, browser in people.items()
+            if scene.attempt.code in browser.get(address).content.decode()
+        }
+        assert seen == LINKERS, address
 
 
 # --- the groups ------------------------------------------------------------------------------
