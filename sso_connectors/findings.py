@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db.models import Count
 
-from . import attention, key_rotation
+from . import addresses, attention, key_rotation
 from .expiry import Ending, one_line
 from .models import Connector
 
@@ -37,6 +37,7 @@ def look(endings: Iterable[Ending]) -> list[Finding]:
     return [
         *(_of_certificate(ending) for ending in endings),
         *_failing(),
+        *_of_shared_redirect_uris(),
         *_to_reconnect(),
         *_unreadable(),
     ]
@@ -81,6 +82,21 @@ def _failing() -> Iterator[Finding]:
             connector=reference,
             text=f"The last attempts, of several people, all failed: {cause}.",
             more={"cause": cause},
+        )
+
+
+def _of_shared_redirect_uris() -> Iterator[Finding]:
+    for connector in Connector.objects.filter(attention.SHARED_REDIRECT_URI).order_by("reference"):
+        own = addresses.own_redirect_uri(connector.reference)
+        yield Finding(
+            kind="shared_redirect_uri",
+            is_error=True,
+            connector=connector.reference,
+            text=(
+                "Its redirect URI is shared, and the customer runs the server: sign-ins are refused unless the "
+                f"server names itself (iss). Register {own} there, then set redirect_uri to own."
+            ),
+            more={"redirect_uri": connector.redirect_address, "register": own},
         )
 
 

@@ -72,7 +72,10 @@ def test_the_whole_way(provider: OpenIdProvider) -> None:
     [
         ("client_id", "another"),
         ("redirect_uri", "http://localhost:8000/api/sso/login/oauth/callback/acme/"),
-        ("redirect_uri", "http://localhost:8000/api/sso/login/oauth/callback/acme?redirect_state=x"),
+        (
+            "redirect_uri",
+            "http://localhost:8000/api/sso/login/oauth/callback/acme?redirect_state=x",
+        ),
         ("response_type", "token"),
         ("scope", "email"),
         ("state", OMIT),

@@ -51,7 +51,7 @@ def start_oidc_provider(site: str, tmp_path: Path) -> Iterator[OpenIdStarter]:
         def start(**options: Any) -> OpenIdProvider:
             provider = oidc_provider.start(
                 folder=tmp_path / "oidc-provider",
-                redirect_uri=f"{site}/api/sso/login/callback",
+                redirect_uri=f"{site}/api/sso/login/oauth/callback/acme",
                 host=CERTIFIED_HOST,
                 **options,
             )
