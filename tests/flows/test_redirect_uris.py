@@ -62,6 +62,8 @@ def test_no_code_reaches_another_connectors_server(
     known = EVERY[name]
     with known.double() as vendor, OpenIdProvider(host="127.0.0.3") as evil:
         known.point_at(vendor, monkeypatch)
+        # Its documents are the attacker's own.
+        evil.discovery["authorization_response_iss_parameter_supported"] = OMIT
         acme = make_oauth2(make_connector, known.method, known.options(vendor), redirect_uri=choice)
         vendor.redirect_uri = acme.redirect_address
         make_user("alice@acme.example", acme)
