@@ -107,6 +107,8 @@ class ConnectorForm(TakesPaste):
             self._add_oauth2()
 
     def _add_oauth2(self) -> None:
+        # What a page of before doesn't send stays as it is.
+        self.fields["redirect_uri"].required = False
         for name, (method, option) in self._options.items():
             self.fields[name] = option_field(method, option)
             if method == self.instance.authentication_method:
@@ -154,6 +156,9 @@ class ConnectorForm(TakesPaste):
         for name, (its_method, _option) in self._options.items():
             if not is_oauth2 or its_method != method:
                 self._overlook(name)
+        if "redirect_uri" in self.fields and not cleaned.get("redirect_uri"):
+            cleaned["redirect_uri"] = self.instance.redirect_uri
+            self._unshown.add("redirect_uri")
         if is_oauth2 and self._options:
             self._take_client(cleaned, method)
         if not is_oauth2:

@@ -223,7 +223,7 @@ def test_the_number_of_queries_does_not_grow(
     ends = pem(5)
     for number in range(12):
         make_connector(f"acme{number}", certificates=ends)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert len(kinds()[1]) == 12
 
 
