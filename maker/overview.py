@@ -69,6 +69,7 @@ class Overview:
             failing=Count("pk", filter=attention.FAILING),
             ended=Count("pk", filter=attention.certificate_ended()),
             ending=Count("pk", filter=attention.certificate_ending()),
+            shared=Count("pk", filter=attention.SHARED_REDIRECT_URI),
         )
 
     @property
@@ -94,6 +95,7 @@ class Overview:
         if counts is None:
             return []
         failing, ended, ending = counts["failing"], counts["ended"], counts["ending"]
+        shared = counts["shared"]
         return [
             Figure(
                 ngettext("connector failing", "connectors failing", failing),
@@ -114,6 +116,16 @@ class Overview:
                 ending,
                 _list(Connector, certificates="ending"),
                 "expiring",
+            ),
+            Figure(
+                ngettext(
+                    "connector needs its own redirect URI",
+                    "connectors need their own redirect URI",
+                    shared,
+                ),
+                shared,
+                _list(Connector, redirect="shared"),
+                "failing",
             ),
         ]
 

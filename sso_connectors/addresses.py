@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from functools import cache
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -23,8 +23,23 @@ def identity() -> str:
 
 
 def reply_url() -> str:
-    """The assertion consumer service of SAML and the redirect URI of OAuth 2."""
+    """The assertion consumer service of SAML, and a redirect URI that OAUTH 2 connectors may share."""
     return base_url() + _path("callback")
+
+
+def oauth_callback() -> str:
+    """The other redirect URI that OAUTH 2 connectors may share: the one of INO cx's help pages."""
+    return base_url() + _path("oauth-callback")
+
+
+def own_redirect_uri(reference: str) -> str:
+    """The redirect URI of the OAUTH 2 connector with this reference, and of no other."""
+    return f"{oauth_callback()}/{quote(reference, safe='')}"
+
+
+def is_at(address: str, path: str) -> bool:
+    """Whether a request's decoded `path` is that of `address`, which is one of ours."""
+    return unquote(address.removeprefix(base_url())) == path
 
 
 def login_address(reference: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from .certificates import EXPIRING
-from .models import ConnectorType, Link
+from .models import ConnectorType, Link, RedirectUri
 from .vault import TokenState
 
 # An agent who was linked longer ago than this should have signed in by now.
@@ -18,6 +18,18 @@ UNUSED_AFTER: Final = timedelta(days=7)
 
 FAILING: Final = Q(enabled=True) & ~Q(failing_cause="")
 _CERTIFICATE_IN_USE: Final = Q(enabled=True, type=ConnectorType.SAML2)
+
+
+# Sign-ins are refused there unless the customer's server names itself in each answer, which one that has
+# passed has shown. At gitlab.com everybody has one server, and elsewhere a customer has one of their own.
+_RUN_BY_CUSTOMERS: Final = Q(authentication_method__in=("oidc", "okta")) | (
+    Q(authentication_method="gitlab", options__has_key="host") & ~Q(options__host="gitlab.com")
+)
+SHARED_REDIRECT_URI: Final = (
+    _RUN_BY_CUSTOMERS
+    & Q(enabled=True, type=ConnectorType.OAUTH2, tested_at=None)
+    & ~Q(redirect_uri=RedirectUri.OWN)
+)
 
 
 def certificate_ended() -> Q:

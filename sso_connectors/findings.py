@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Exists, OuterRef
 
-from . import attention, key_rotation
+from . import addresses, attention, key_rotation
 from .expiry import Ending, one_line
 from .models import Connector, ConnectorType, IdentifierFormat, Link
 
@@ -38,6 +38,7 @@ def look(endings: Iterable[Ending]) -> list[Finding]:
         *(_of_certificate(ending) for ending in endings),
         *_failing(),
         *_without_permanent_ids(),
+        *_of_shared_redirect_uris(),
         *_to_reconnect(),
         *_unreadable(),
     ]
@@ -105,6 +106,21 @@ def _without_permanent_ids() -> Iterator[Finding]:
                 "Sign-ins without one are refused: test it. If the identity provider can't send persistent "
                 "identifiers, choose another SAML identifier format."
             ),
+        )
+
+
+def _of_shared_redirect_uris() -> Iterator[Finding]:
+    for connector in Connector.objects.filter(attention.SHARED_REDIRECT_URI).order_by("reference"):
+        own = addresses.own_redirect_uri(connector.reference)
+        yield Finding(
+            kind="shared_redirect_uri",
+            is_error=True,
+            connector=connector.reference,
+            text=(
+                "Its redirect URI is shared, and the customer runs the server: sign-ins are refused unless the "
+                f"server names itself (iss). Register {own} there, then set redirect_uri to own."
+            ),
+            more={"redirect_uri": connector.redirect_address, "register": own},
         )
 
 

@@ -33,6 +33,7 @@ from .errors import (
     LoginError,
     NoSuchLogin,
     NotAdmitted,
+    ResponseRefused,
     SecretUnreadable,
     UnknownConnector,
     UnsolicitedAgain,
@@ -108,6 +109,7 @@ def receive_answer(request: HttpRequest) -> dict[str, str]:
             return _answers_nothing(answer)
         record.attempt = pending.attempt
         record.attempt.counts = False  # unless this answer does, whatever came before it
+        _check_place(request, pending, record.checks)
         handle = pending.answer_with(answer.examine(pending, record.checks), record.checks)
         if handle is None:
             raise AlreadyUsed("An answer to this request has been taken already, or time is up.")
@@ -134,6 +136,8 @@ def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
             raise NoSuchLogin("It has been used, has expired, or began in another browser.")
         record.attempt, record.checks = pending.attempt, pending.checks
         record.attempt.counts = True
+        if "handle" not in request.GET:  # else it was looked at when the answer was posted
+            _check_place(request, pending, record.checks)
         connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
         if connector.missing() or not (connector.enabled or pending.is_test):
             raise ConnectorNotReady(f"The connector is {connector.state.value} by now.")
@@ -255,6 +259,19 @@ def _claim(request: HttpRequest, browser: str) -> PendingLogin | None:
                 browser=browser,
             )
     return None
+
+
+def _check_place(request: HttpRequest, pending: PendingLogin, checks: Checks) -> None:
+    """An answer must come on the address that its login began with. Raises ResponseRefused.
+
+    Whoever runs one connector's server could otherwise have another's answer brought to their own login,
+    and the code in it sent to them (mix-up, RFC 9700 section 4.4).
+    """
+    wanted = pending.redirect_uri
+    if not addresses.is_at(wanted, request.path):
+        received = f"{addresses.base_url()}{as_text(request.path)}"
+        checks.record("redirect URI", False, expected=wanted, received=received)
+        raise ResponseRefused("The answer came to another redirect URI than its login began with.")
 
 
 def _answers_nothing(answer: Answer) -> dict[str, str]:

@@ -29,18 +29,33 @@ class Mistake:
 
 
 def mistakes(connector: Connector) -> list[Mistake]:
-    """Return what is wrong or doubtful about a SAML connector's issuer URL and endpoint.
+    """Return what is wrong or doubtful about a SAML connector's issuer URL and endpoint, or about the
+    redirect URI of an OAUTH 2 connector.
 
     One query, for other connectors with this issuer. Empty fields are no mistakes.
     """
     if connector.type != ConnectorType.SAML2:
-        return []
+        return [*_about_redirect_uri(connector)]
     return [
         *_about_endpoint(connector.endpoint),
         *_about_issuer(connector.issuer_url),
         *_about_both(connector.issuer_url, connector.endpoint),
         *_about_others(connector),
     ]
+
+
+def _about_redirect_uri(connector: Connector) -> Iterator[Mistake]:
+    if connector.must_be_named_in_answers and not connector.tested_at:
+        yield Mistake("redirect_uri", shared_redirect_uri(connector), is_error=False)
+
+
+def shared_redirect_uri(connector: Connector) -> str:
+    """What to do about a shared redirect URI at a server that the customer runs."""
+    return _(
+        "The redirect URI is shared with other connectors, and the customer runs the server. Sign-ins are refused "
+        "unless the server names itself in each response (iss). Register %(address)s at the provider, then set "
+        "Redirect URI to its own."
+    ) % {"address": addresses.own_redirect_uri(connector.reference)}
 
 
 # --- endpoint ---------------------------------------------------------------------------------

@@ -62,6 +62,19 @@ class Binding(models.TextChoices):
     POST = "post", "HTTP-POST"
 
 
+class RedirectUri(models.TextChoices):
+    """Where an OAUTH 2 provider sends the browser back to.
+
+    A shared one lets whoever runs the server behind one connector have the answers of another's brought
+    to it (mix-up, RFC 9700 section 4.4), so each connector has its own unless its app was registered with
+    a shared one already.
+    """
+
+    OWN = "own", _("its own (recommended)")
+    CALLBACK = "callback", _("shared: /api/sso/login/callback")
+    OAUTH_CALLBACK = "oauth/callback", _("shared: /api/sso/login/oauth/callback")
+
+
 def authentication_methods() -> list[tuple[str, Any]]:
     return [(method, provider.label) for method, provider in PROVIDERS.items()]
 
@@ -91,6 +104,7 @@ TRUST_FIELDS: Final = (
     "client_id",
     "client_secret",
     "options",
+    "redirect_uri",
 )
 # Of these, what an identity provider's answer is judged by: a change makes the connector untested.
 _TESTED_FIELDS: Final = tuple(field for field in TRUST_FIELDS if field != "enabled")
@@ -170,6 +184,18 @@ class Connector(models.Model):
         blank=True,
         help_text=_(
             "What this authentication method needs besides: a subdomain, a tenant, a host."
+        ),
+    )
+    redirect_uri = models.CharField(
+        _("redirect URI"),
+        max_length=20,
+        choices=RedirectUri,
+        default=RedirectUri.OWN,
+        # What the code of before an upgrade inserts while both run goes on as it began.
+        db_default=RedirectUri.CALLBACK,
+        help_text=_(
+            "The address that the provider sends people back to. Choose a shared one only if the app at "
+            "the provider is registered with it already."
         ),
     )
     issuer_url = models.CharField(
@@ -340,6 +366,10 @@ class Connector(models.Model):
             ),
             models.CheckConstraint(
                 name="connector_known_binding", condition=Q(binding__in=Binding.values)
+            ),
+            models.CheckConstraint(
+                name="connector_known_redirect_uri",
+                condition=Q(redirect_uri__in=RedirectUri.values),
             ),
             models.CheckConstraint(
                 name="connector_endpoint_scheme",
@@ -552,10 +582,39 @@ class Connector(models.Model):
         return addresses.login_address(self.reference)
 
     @property
+    def redirect_address(self) -> str:
+        """The redirect URI that an OAUTH 2 connector sends and its app must be registered with."""
+        return redirect_address(self.redirect_uri, self.reference)
+
+    @property
+    def must_be_named_in_answers(self) -> bool:
+        """Whether each answer must say whom it comes from (RFC 9207).
+
+        So it is where the customer runs the server and the redirect URI is shared: an answer that doesn't
+        say may be another provider's, whose code would be spent at the customer's server.
+        """
+        provider = PROVIDERS.get(self.authentication_method)
+        return (
+            self.type == ConnectorType.OAUTH2
+            and self.redirect_uri != RedirectUri.OWN
+            and provider is not None
+            and provider.is_run_by_customer(self.options)
+        )
+
+    @property
     def is_expiring(self) -> bool:
         """Whether a certificate that it goes by ends within 30 days, or has ended. Nothing is parsed."""
         end = self.certificates_end if self.type == ConnectorType.SAML2 else None
         return end is not None and end < timezone.now() + EXPIRING
+
+
+def redirect_address(choice: str, reference: str) -> str:
+    """The address that a choice of RedirectUri stands for."""
+    return {
+        RedirectUri.OWN.value: addresses.own_redirect_uri(reference),
+        RedirectUri.CALLBACK.value: addresses.reply_url(),
+        RedirectUri.OAUTH_CALLBACK.value: addresses.oauth_callback(),
+    }[choice]
 
 
 class Link(models.Model):

@@ -16,6 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 
+from . import addresses
 from .attempts import Checks
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -58,6 +59,12 @@ class PendingLogin(models.Model):
     )
     asked = models.JSONField(default=dict)
     browser_hash = models.CharField(max_length=64)
+    # The address of ours that was sent along, on which the answer must come back.
+    returns_to = models.CharField(
+        max_length=500,
+        blank=True,
+        db_default="",
+    )
     next = models.CharField(max_length=2000, blank=True)
     unsolicited = models.BooleanField(default=False)
     is_test = models.BooleanField(default=False)
@@ -75,6 +82,11 @@ class PendingLogin(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the answer must come; a login begun by the code of before had one address to come to."""
+        return self.returns_to or addresses.reply_url()
 
     @classmethod
     def prepare(cls, *, browser: str, **fields: Any) -> Self:

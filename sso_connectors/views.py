@@ -53,9 +53,11 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-def callback(request: HttpRequest) -> HttpResponse:
-    """The reply URL: SAML's assertion consumer service, and the redirect URI of OAuth 2.
+def callback(request: HttpRequest, reference: str = "") -> HttpResponse:
+    """The reply URL: SAML's assertion consumer service; and every redirect URI of OAuth 2.
 
+    `reference` stands in a connector's own redirect URI. It is not looked up: the login that is under
+    way knows the address that it has to come back on.
     A POST from an identity provider goes on as a GET, which carries our cookie.
     """
     if request.method == "POST":

@@ -8,7 +8,7 @@ OAuth comes by a GET, with them.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.test import Client
 
@@ -16,6 +16,7 @@ from .idp import IdP, ReceivedRequest, read_redirect
 from .openid import ALICE, OpenIdProvider, Person
 
 CALLBACK = "/api/sso/login/callback"
+OAUTH_CALLBACK = "/api/sso/login/oauth/callback"
 HOST = "localhost:8000"
 
 
@@ -26,11 +27,17 @@ def _client() -> Client:
 @dataclass
 class Agent:
     client: Client = field(default_factory=_client)
+    # Where the last login that was begun at an OAuth provider wants its answer.
+    back_to: str = CALLBACK
 
     def open(self, reference: str = "acme", **query: str) -> Any:
         """Open a login address."""
         suffix = f"?{urlencode(query)}" if query else ""
-        return self.client.get(f"/api/sso/login/{reference}{suffix}")
+        response = self.client.get(f"/api/sso/login/{reference}{suffix}")
+        asked = dict(parse_qsl(urlsplit(response.get("Location", "")).query))
+        if "redirect_uri" in asked:
+            self.back_to = urlsplit(asked["redirect_uri"]).path
+        return response
 
     def start(self, reference: str = "acme", **query: str) -> ReceivedRequest:
         """Open a login address and return the request that the identity provider gets."""
@@ -46,15 +53,15 @@ class Agent:
 
     def bring(self, fields: Mapping[str, str]) -> Any:
         """Come back from an OAuth provider by GET."""
-        return self.client.get(f"{CALLBACK}?{urlencode(fields)}")
+        return self.client.get(f"{self.back_to}?{urlencode(fields)}")
 
     def post(self, saml_response: str) -> Any:
         """What the identity provider's page makes the browser do."""
-        return self.post_form({"SAMLResponse": saml_response})
+        return self.post_form({"SAMLResponse": saml_response}, to=CALLBACK)
 
-    def post_form(self, fields: Mapping[str, str]) -> Any:
+    def post_form(self, fields: Mapping[str, str], *, to: str = "") -> Any:
         response = _client().post(
-            CALLBACK,
+            to or self.back_to,
             urlencode(fields),
             content_type="application/x-www-form-urlencoded",
             HTTP_ORIGIN="https://idp.example",

@@ -31,7 +31,8 @@ from .vendors.server import once as once
 
 CLIENT_ID: Final = "the-maker"
 CLIENT_SECRET: Final = "s3cr3t/+= of the client&%"  # what a client may be given, and must encode
-REDIRECT_URI: Final = "http://localhost:8000/api/sso/login/callback"
+# That of the connector “acme” alone.
+REDIRECT_URI: Final = "http://localhost:8000/api/sso/login/oauth/callback/acme"
 
 Json = dict[str, Any]
 Fault = Callable[[BaseHTTPRequestHandler], None]
@@ -249,8 +250,12 @@ class OpenIdProvider(LoopbackServer):
     def issuer(self) -> str:
         return f"{self.url}{self._path}"
 
-    def connector(self, **fields: Any) -> Json:
-        """The fields of a connector that trusts this provider, for `make_connector`."""
+    def connector(self, reference: str = "acme", **fields: Any) -> Json:
+        """The fields of a connector that trusts this provider, for `make_connector`.
+
+        The provider is told the redirect URI of the connector with that reference.
+        """
+        self.redirect_uri = REDIRECT_URI.replace("acme", reference)
         return {
             "type": "oauth2",
             "authentication_method": "oidc",

@@ -72,7 +72,9 @@ def practise(running: ExitStack) -> None:
     make_encryption_key()
     base_url = settings.PUBLIC_BASE_URL
     reply_url = f"{base_url}/api/sso/login/callback"
-    client = nanoidp.Client("maker", kept_client_secret(), reply_url)
+    client = nanoidp.Client(
+        "maker", kept_client_secret(), f"{base_url}/api/sso/login/oauth/callback/acme-openid"
+    )
     say("Collecting static files ...")
     manage("collectstatic", "--noinput")
     say("Starting the practice identity provider ...")

@@ -16,7 +16,7 @@ from tests.openid import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, Refused, a_ke
 VERIFIER = "v" * 43
 ASKED = {
     "client_id": CLIENT_ID,
-    "redirect_uri": "http://localhost:8000/api/sso/login/callback",
+    "redirect_uri": "http://localhost:8000/api/sso/login/oauth/callback/acme",
     "response_type": "code",
     "scope": "openid email",
     "state": "the-state",
@@ -71,8 +71,11 @@ def test_the_whole_way(provider: OpenIdProvider) -> None:
     ("name", "value"),
     [
         ("client_id", "another"),
-        ("redirect_uri", "http://localhost:8000/api/sso/login/callback/"),
-        ("redirect_uri", "http://localhost:8000/api/sso/login/callback?redirect_state=x"),
+        ("redirect_uri", "http://localhost:8000/api/sso/login/oauth/callback/acme/"),
+        (
+            "redirect_uri",
+            "http://localhost:8000/api/sso/login/oauth/callback/acme?redirect_state=x",
+        ),
         ("response_type", "token"),
         ("scope", "email"),
         ("state", OMIT),

@@ -34,6 +34,8 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "identifier format": pgettext_lazy("check", "identifier format"),
     # OAUTH 2 and OpenID Connect
     "state": pgettext_lazy("check", "state"),
+    "redirect URI": pgettext_lazy("check", "redirect URI"),
+    "issuer at a shared redirect URI": pgettext_lazy("check", "issuer at a shared redirect URI"),
     "ID token": pgettext_lazy("check", "ID token"),
     "ID token signature": pgettext_lazy("check", "ID token signature"),
     "issuer": pgettext_lazy("check", "issuer"),

@@ -164,6 +164,12 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("no status %(message)s"),
     _("no status"),
     _("The answer comes from %(named)s, and not from %(wanted)s."),
+    _("The answer came to another redirect URI than its login began with."),
+    _("A SAML response came to a redirect URI of OAuth 2."),
+    _(
+        "The answer doesn't say whom it comes from (iss), and its redirect URI is shared with other connectors."
+    ),
+    _("Register %(url)s at the provider."),
     _("The ID token can't be read."),
     _(
         "The discovery document says that the issuer is %(issuer)s; the connector trusts the tenant %(tenant)s."
@@ -187,7 +193,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("the client ID or the client secret is wrong"),
     _("the app there is not allowed to sign people in this way"),
     _("the code was used, is too old, or belongs to another app or redirect URI"),
-    _("our reply URL is not registered there, to the letter"),
+    _("our redirect URI is not registered there, to the letter"),
     _("the app there lacks a scope that is asked for"),
     # social-core's
     _("A required authentication parameter is missing."),

@@ -20,7 +20,7 @@ from ..certificates import EXPIRING
 from ..models import COMPLETE, Connector, ConnectorType, State
 from . import linking
 from .cells import cog, shortened, state_pills
-from .filters import CertificateFilter
+from .filters import CertificateFilter, RedirectUriFilter
 from .switching import may_switch, switch_address
 from .testing import may_test
 
@@ -71,6 +71,7 @@ class ConnectorList(admin.ModelAdmin[Connector]):
     list_filter = (
         StateFilter,
         CertificateFilter,
+        RedirectUriFilter,
         "type",
         "authentication_method",
         "identifier_format",
@@ -84,7 +85,9 @@ class ConnectorList(admin.ModelAdmin[Connector]):
 
     @admin.display(description=_("issuer URL"), ordering="issuer_url", empty_value="–")
     def issuer(self, connector: Connector) -> SafeString | str | None:
-        return shortened(connector.issuer_url) if connector.issuer_url else None
+        # Of an OAUTH 2 connector it is worked out from the options, and is no field of its form.
+        is_used = connector.issuer_url and connector.type == ConnectorType.SAML2
+        return shortened(connector.issuer_url) if is_used else None
 
     @admin.display(description=_("endpoint"), ordering="endpoint", empty_value="–")
     def endpoint_address(self, connector: Connector) -> SafeString | str | None:

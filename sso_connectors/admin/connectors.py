@@ -74,7 +74,7 @@ class ConnectorAdmin(
         "identity",
         "reply_url",
         "metadata",
-        "redirect_uri",
+        "redirect_address",
         "understood",
         "removable",
         "stored_secret",
@@ -84,7 +84,7 @@ class ConnectorAdmin(
         (
             _("The connector"),
             {
-                "fields": ("name", "reference", "login_address_field", "type"),
+                "fields": ("name", "reference", "confirm_reference", "login_address_field", "type"),
                 "classes": ("step-1",),
             },
         ),
@@ -100,7 +100,10 @@ class ConnectorAdmin(
             },
         ),
         # The headings of the next one and of step 3 for OAUTH 2 name who is chosen.
-        (None, {"fields": ("redirect_uri",), "classes": ("type-oauth2", "step-2")}),
+        (
+            None,
+            {"fields": ("redirect_address", "redirect_uri"), "classes": ("type-oauth2", "step-2")},
+        ),
         (
             # Where it may be changed, the box that takes anything stands above it.
             _("The identity provider, field by field"),
@@ -156,9 +159,17 @@ class ConnectorAdmin(
         )
 
     @admin.display(description=_("Redirect URI"))
-    def redirect_uri(self, connector: Connector) -> SafeString:
-        address = copyable(addresses.reply_url(), gettext("The redirect URI is in the clipboard."))
-        return format_html("{}{}", address, where_to_register())
+    def redirect_address(self, connector: Connector) -> SafeString:
+        """The address itself; maker.js lets it follow the choice below it and the reference above."""
+        address = connector.redirect_address if connector.reference else addresses.oauth_callback()
+        return format_html(
+            '<div id="redirect-address" data-own="{}/" data-callback="{}" data-oauth-callback="{}">{}</div>{}',
+            addresses.oauth_callback(),
+            addresses.reply_url(),
+            addresses.oauth_callback(),
+            copyable(address, gettext("The redirect URI is in the clipboard.")),
+            where_to_register(),
+        )
 
     @admin.display(description=_("client secret"))
     def stored_secret(self, connector: Connector) -> str:
@@ -194,7 +205,12 @@ class ConnectorAdmin(
             hidden = _ONLY_INPUTS
         stored = obj.authentication_method if obj else ""
         method = request.POST.get("authentication_method", stored)
-        headings = {"redirect_uri": heading_to_give(method), "client_id": heading_to_paste(method)}
+        if not may_change:
+            hidden += ("confirm_reference",)
+        headings = {
+            "redirect_address": heading_to_give(method),
+            "client_id": heading_to_paste(method),
+        }
         fieldsets = []
         for title, options in super().get_fieldsets(request, obj):
             fields = tuple(options["fields"])

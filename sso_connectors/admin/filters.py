@@ -35,6 +35,19 @@ class CertificateFilter(admin.SimpleListFilter):
         return queryset if condition is None else queryset.filter(condition())
 
 
+class RedirectUriFilter(admin.SimpleListFilter):
+    """Connectors that share a redirect URI although the customer runs the server."""
+
+    title = _("redirect URI")
+    parameter_name = "redirect"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("shared", _("needs its own"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
+        return queryset.filter(attention.SHARED_REDIRECT_URI) if self.value() else queryset
+
+
 class LinkFilter(admin.SimpleListFilter):
     """Users by what is wrong with one of their links."""
 

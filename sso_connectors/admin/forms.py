@@ -18,6 +18,7 @@ from ..models import (
     SAML_REQUIRED,
     Connector,
     ConnectorType,
+    RedirectUri,
 )
 from ..providers import PROVIDERS
 from ..typed import sealed_client_secret
@@ -41,6 +42,9 @@ class ConnectorForm(TakesPaste):
         label=_("Use this certificate although it isn't valid today"),
         required=False,
         widget=forms.HiddenInput,
+    )
+    confirm_reference = forms.BooleanField(
+        label=_("Change the redirect URI, too"), required=False, widget=forms.HiddenInput
     )
     # Not the model's own, which holds no plain text; what is stored never comes back to the page.
     client_secret = forms.CharField(
@@ -70,6 +74,7 @@ class ConnectorForm(TakesPaste):
             "username_attribute",
             "authentication_method",
             "client_id",
+            "redirect_uri",
             "force_authn",
             "contact",
             "staff_may_sign_in",
@@ -83,6 +88,7 @@ class ConnectorForm(TakesPaste):
             "endpoint": forms.TextInput(
                 attrs={"class": "vTextField", "spellcheck": "false", "inputmode": "url"}
             ),
+            "redirect_uri": forms.RadioSelect,
             "client_id": forms.TextInput(
                 attrs={"class": "vTextField", "spellcheck": "false", "autocomplete": "off"}
             ),
@@ -106,6 +112,8 @@ class ConnectorForm(TakesPaste):
             self._add_oauth2()
 
     def _add_oauth2(self) -> None:
+        # What a page of before doesn't send stays as it is.
+        self.fields["redirect_uri"].required = False
         for name, (method, option) in self._options.items():
             self.fields[name] = option_field(method, option)
             if method == self.instance.authentication_method:
@@ -147,13 +155,16 @@ class ConnectorForm(TakesPaste):
         method = cleaned.get("authentication_method", self.instance.authentication_method)
         is_oauth2 = cleaned.get("type", self.instance.type) == ConnectorType.OAUTH2
         # What isn't shown is neither validated nor changed.
-        for name in _SAML_FIELDS if is_oauth2 else OAUTH2_REQUIRED:
+        for name in _SAML_FIELDS if is_oauth2 else (*OAUTH2_REQUIRED, "redirect_uri"):
             self._overlook(name)
             if name in self.fields:
                 cleaned[name] = getattr(self.instance, name)
         for name, (its_method, _option) in self._options.items():
             if not is_oauth2 or its_method != method:
                 self._overlook(name)
+        if "redirect_uri" in self.fields and not cleaned.get("redirect_uri"):
+            cleaned["redirect_uri"] = self.instance.redirect_uri
+            self._unshown.add("redirect_uri")
         if is_oauth2 and self._options:
             self._take_client(cleaned, method)
         if not is_oauth2:
@@ -257,6 +268,8 @@ class ConnectorForm(TakesPaste):
             self._look_for_mistakes()
         if "certificates" in self.changed_data and not self.errors:
             self._confirm_validity(before)
+        if "reference" in self.changed_data and not self.errors:
+            self._confirm_reference()
         if self.errors:
             # A page that shows a private key again has repeated it.
             self.data = without_private_keys(self.data)
@@ -267,6 +280,30 @@ class ConnectorForm(TakesPaste):
                 self.doubts.append(mistake)
             elif mistake.field not in self.errors:
                 self.add_error(mistake.field, ValidationError(mistake.sentence, code="mistake"))
+
+    def _confirm_reference(self) -> None:
+        """Its own redirect URI changes with the reference, and agents can't sign in until it is registered."""
+        connector = self.instance
+        if (
+            connector.pk is None
+            or not connector.enabled
+            or connector.type != ConnectorType.OAUTH2
+            or connector.redirect_uri != RedirectUri.OWN
+            or self.cleaned_data.get("confirm_reference")
+        ):
+            return
+        self.fields["confirm_reference"].widget = forms.CheckboxInput()
+        self.add_error(
+            "reference",
+            ValidationError(
+                _(
+                    "The redirect URI changes with the reference, to %(address)s. Nobody can sign in until that "
+                    "address is registered at the provider. Register it, then tick the box below."
+                ),
+                code="redirect_uri",
+                params={"address": connector.redirect_address},
+            ),
+        )
 
     def _confirm_validity(self, before: str) -> None:
         known = {item.fingerprint for item in load_certificates(before)}

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from ..mistakes import shared_redirect_uri
 from ..models import Connector, State
 from ..providers import PROVIDERS
 from .cells import state_pills
@@ -33,6 +34,9 @@ def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
     return {
         "pills": state_pills(connector),
         "sentence": _sentence(connector.state),
+        "warning": shared_redirect_uri(connector)
+        if connector.must_be_named_in_answers and not connector.tested_at
+        else "",
         "is_failing": connector.state == State.FAILING,
         "missing": missing,
         "stages": _stages(

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ..certificates import load_certificates
 from ..encryption import UnreadableSecret
-from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat
+from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat, RedirectUri
 from ..providers import PROVIDERS
 from ..typed import sealed_client_secret
 from .file import Entry, kind
@@ -27,19 +27,21 @@ _TEXT: Final[tuple[str, ...]] = (
     "contact",
     "authentication_method",
     "client_id",
+    "redirect_uri",
 )
 _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "type": ConnectorType.values,
     "identifier_format": IdentifierFormat.values,
     "binding": Binding.values,
     "authentication_method": list(PROVIDERS),
+    "redirect_uri": RedirectUri.values,
 }
 _SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
 KEYS: Final = (*_TEXT, *_SWITCHES, "certificates", "options", "client_secret")
 _COMMON_KEYS: Final = {"name", "reference", "type", "contact", *_SWITCHES}
 _KEYS_BY_TYPE: Final = {
     ConnectorType.SAML2: {*SAML_REQUIRED, "binding", "username_attribute"},
-    ConnectorType.OAUTH2: {"authentication_method", "client_id", "options"},
+    ConnectorType.OAUTH2: {"authentication_method", "client_id", "options", "redirect_uri"},
 }
 _FROM_ENVIRONMENT: Final = "env:"
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch

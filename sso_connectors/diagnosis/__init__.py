@@ -11,10 +11,9 @@ from typing import Any, Final, NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .. import addresses
 from ..attempts import Attempt, Outcome
 from ..kept import LEFT_OUT
-from ..models import ConnectorType
+from ..models import ConnectorType, RedirectUri, redirect_address
 from ..pending import LIFETIME
 from . import admission, causes, oauth2, saml2
 from .sentences import HIDDEN, Finding, Service, Turn
@@ -85,11 +84,25 @@ def diagnose(attempt: Attempt, *, personal: bool = False) -> Diagnosis:
     if failures and attempt.cause in _SAID_BY_CHECKS:
         return Diagnosis(failures[0].sentence, failures[0].turn, advice)
     finding = _of_outcome(attempt)
-    summary, turn = finding.sentence(service, reply_url=addresses.reply_url()), finding.turn
+    summary, turn = finding.sentence(service, **_our_addresses(attempt)), finding.turn
     if attempt.outcome == Outcome.TEST_PASSED and attempt.user_id is None and failures:
         fits = causes.TEST_WITHOUT_PERSON.sentence(service)
         summary, turn = f"{fits} {failures[-1].sentence}", failures[-1].turn
     return Diagnosis(summary, turn, advice)
+
+
+def _our_addresses(attempt: Attempt) -> dict[str, str]:
+    """The addresses of ours that the sentences name: that of the connector, and those it might have."""
+    connector = attempt.connector
+    if connector is None:
+        return dict.fromkeys(("redirect_uri", "other_redirect_uris", "own_redirect_uri"), HIDDEN)
+    own = connector.redirect_address
+    every = [redirect_address(choice, connector.reference) for choice in RedirectUri.values]
+    return {
+        "redirect_uri": own,
+        "other_redirect_uris": " / ".join(address for address in every if address != own),
+        "own_redirect_uri": redirect_address(RedirectUri.OWN, connector.reference),
+    }
 
 
 def _of_outcome(attempt: Attempt) -> Finding:
@@ -100,11 +113,11 @@ def _of_outcome(attempt: Attempt) -> Finding:
             connector=attempt.connector,
             reference=attempt.connector_reference,
         )
-    if attempt.outcome == Outcome.NEVER_CAME_BACK:
-        return causes.NEVER_CAME_BACK
-    if attempt.outcome == Outcome.IN_PROGRESS:
-        over = attempt.started_at + LIFETIME < timezone.now()
-        return causes.NEVER_CAME_BACK if over else causes.UNDER_WAY
+    if attempt.outcome in (Outcome.IN_PROGRESS, Outcome.NEVER_CAME_BACK):
+        may_come = attempt.started_at + LIFETIME >= timezone.now()
+        if attempt.outcome == Outcome.IN_PROGRESS and may_come:
+            return causes.UNDER_WAY
+        return causes.NEVER_CAME_BACK_OAUTH2 if _is_oauth(attempt) else causes.NEVER_CAME_BACK
     if attempt.outcome == Outcome.SIGNED_IN:
         return causes.SIGNED_IN
     is_disabled = attempt.connector is not None and not attempt.connector.enabled
@@ -113,6 +126,7 @@ def _of_outcome(attempt: Attempt) -> Finding:
 
 def _advice(attempt: Attempt, service: Service | None, personal: bool) -> Iterator[Advice]:
     """A sentence for each check that failed, and for a valid signature by a certificate that has ended."""
+    ours = _our_addresses(attempt)
     for check in attempt.checks:
         name, expected, received = check["name"], check["expected"], check["received"]
         if name == LEFT_OUT:  # what is told of those that were kept is true of these
@@ -120,7 +134,7 @@ def _advice(attempt: Attempt, service: Service | None, personal: bool) -> Iterat
         finding = _noted(name, received) if check["passed"] else _finding(attempt, check, service)
         if finding is None:
             continue
-        values = {"name": name, "expected": expected, "received": received}
+        values = {"name": name, "expected": expected, "received": received, **ours}
         if name in PERSONAL and not personal:
             values |= dict.fromkeys(("expected", "received"), HIDDEN)
             hidden = finding.values.keys() - _NOT_PERSONAL
@@ -157,6 +171,8 @@ def _finding(attempt: Attempt, check: Mapping[str, Any], service: Service | None
     if name == "e-mail address":
         connector = attempt.connector
         return oauth2.email_address(connector.authentication_method if connector else "", received)
+    if name == "redirect URI":
+        return oauth2.OTHER_REDIRECT_URI
     finders = oauth2.FINDERS if _is_oauth(attempt) else saml2.FINDERS
     finder = finders.get(name, GENERIC)
     return finder if isinstance(finder, Finding) else finder(expected, received)

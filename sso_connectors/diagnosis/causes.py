@@ -203,6 +203,14 @@ NEVER_CAME_BACK: Final = Finding(
         "(Entity ID), letter by letter. Ask the person what the page says."
     ),
 )
+NEVER_CAME_BACK_OAUTH2: Final = Finding(
+    Turn.IT_PERSON,
+    _("The person went to the identity provider and never came back; its own page says why."),
+    _(
+        "Most often our redirect URI isn't registered there, letter by letter: %(redirect_uri)s. If one of "
+        "%(other_redirect_uris)s is registered there already, choose it as Redirect URI on the connector."
+    ),
+)
 UNDER_WAY: Final = Finding(
     Turn.AGENT,
     _("The person is at the identity provider's page just now."),

@@ -210,9 +210,33 @@ def _account(expected: str, received: str) -> Finding:
     return NO_ACCOUNT if received in NONE or expected in {"any", ""} else OTHER_ACCOUNT
 
 
+OTHER_REDIRECT_URI: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The response came to %(received)s, but this sign-in was started with the redirect URI %(expected)s."
+    ),
+    _(
+        "Register %(redirect_uri)s at the provider, and no other address for this app. If it keeps "
+        "happening, tell your security team: somebody may be redirecting the responses of one connector to another."
+    ),
+)
+UNNAMED_AT_SHARED: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The response doesn't say which provider sent it (iss). That is required where the customer runs the "
+        "server and the redirect URI is shared with other connectors."
+    ),
+    _(
+        "Register %(own_redirect_uri)s as a redirect URI of the app at the provider, then set Redirect URI on the "
+        "connector to its own."
+    ),
+)
+
 FINDERS: Final[Mapping[str, Finder]] = {
     "state": OTHER_LOGIN,
     "response issuer": lambda expected, received: NO_ISSUER if received in NONE else ISSUER,
+    "issuer at a shared redirect URI": UNNAMED_AT_SHARED,
+    "redirect URI": OTHER_REDIRECT_URI,
     "issuer": ISSUER,
     "audience": AUDIENCE,
     "authorized party": AUDIENCE,

@@ -33,10 +33,16 @@ UNKNOWN_APP: Final = Finding(
 )
 REPLY_URL: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("Our reply URL is not registered at the provider, to the letter (%(code)s)."),
-    _("Register %(reply_url)s as redirect URI of the app at the provider."),
+    _("Our redirect URI is not registered at the provider, letter by letter (%(code)s)."),
+    _(
+        "Register %(redirect_uri)s as a redirect URI of the app at the provider. If one of "
+        "%(other_redirect_uris)s is registered there already, choose it as Redirect URI on the connector."
+    ),
     Topic.REPLY_URL,
-    _("Register %(reply_url)s in %(idp)s: %(field)s."),
+    _(
+        "Register %(redirect_uri)s in %(idp)s: %(field)s. If one of %(other_redirect_uris)s is registered "
+        "there already, choose it as Redirect URI on the connector."
+    ),
 )
 GRANT: Final = Finding(
     Turn.AGENT,

@@ -26,7 +26,7 @@ from social_core.exceptions import (
 )
 from social_core.utils import http_error, url_add_parameters
 
-from .. import addresses, outbound
+from .. import outbound
 from ..attempts import Checks
 from ..identity import Grant
 from .options import Option
@@ -87,6 +87,7 @@ class Provider(BaseOAuth2[Any]):
         checks: Checks | None = None,
         state: str = "",
         begun_at: datetime | None = None,
+        redirect_uri: str = "",
     ) -> None:
         """Serve `client`.
 
@@ -94,6 +95,7 @@ class Provider(BaseOAuth2[Any]):
         received: the parameters that came to the reply URL.
         state: what the answer must name (RFC 6749 section 10.12).
         begun_at: when the login began.
+        redirect_uri: where the answer comes; the exchange of the code repeats it (RFC 6749 section 4.1.3).
         """
         self.client = client
         self.memory = {} if memory is None else memory
@@ -104,7 +106,7 @@ class Provider(BaseOAuth2[Any]):
         self.consent_anew = False
         self._sent: set[str] = {client.client_secret}
         super().__init__(
-            ClientStrategy(self.memory, dict(received or {})), redirect_uri=addresses.reply_url()
+            ClientStrategy(self.memory, dict(received or {})), redirect_uri=redirect_uri
         )
 
     # --- what a connector of this method needs -----------------------------------------------
@@ -113,6 +115,11 @@ class Provider(BaseOAuth2[Any]):
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
         """Whom a connector with these (clean) options trusts; "" while a required one is missing."""
         raise NotImplementedError
+
+    @classmethod
+    def is_run_by_customer(cls, options: Mapping[str, Any]) -> bool:
+        """Whether a customer of ours runs the server, and not its vendor for everybody."""
+        return False
 
     @classmethod
     def clean_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:

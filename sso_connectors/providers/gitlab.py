@@ -45,3 +45,7 @@ class GitLab(OpenIdConnect):
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
         return ISSUER.format(host=options.get("host") or DEFAULT_HOST)
+
+    @classmethod
+    def is_run_by_customer(cls, options: Mapping[str, Any]) -> bool:
+        return (options.get("host") or DEFAULT_HOST) != DEFAULT_HOST

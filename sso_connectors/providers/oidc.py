@@ -207,6 +207,10 @@ class GenericOpenIdConnect(OpenIdConnect):
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
         return str(options.get("issuer", ""))
 
+    @classmethod
+    def is_run_by_customer(cls, options: Mapping[str, Any]) -> bool:
+        return True
+
     def is_vouched(self, verified: object) -> bool:
         # An address that the provider itself calls unverified stays unverified.
         return verified is True or (verified is None and bool(self.option("trust_email")))

@@ -66,6 +66,11 @@ class Okta(OpenIdConnect):
         server = options.get("authorization_server")
         return f"{issuer}/oauth2/{server}" if server else issuer
 
+    @classmethod
+    def is_run_by_customer(cls, options: Mapping[str, Any]) -> bool:
+        # An organisation may have a domain of its own, with anything behind it.
+        return True
+
     def get_scope(self) -> list[str]:
         # Without offline_access there is no refresh token.
         return ["openid", "profile", "email", "offline_access"]

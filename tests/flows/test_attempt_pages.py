@@ -195,9 +195,9 @@ def attempts(
     Agent().sign_in(idp)
     disabled = make_connector("disabled", name="Soylent", enabled=False)
     keep("test-of-disabled", connector=disabled, connector_reference="disabled", **test)
-    callback = f"{site}/api/sso/login/callback"
-    with OpenIdProvider(redirect_uri=callback) as provider:
+    with OpenIdProvider() as provider:
         make_connector("hotel", **{**provider.connector(), "name": "Hotel"})
+        provider.redirect_uri = f"{site}/api/sso/login/oauth/callback/hotel"
         agent = Agent()
         agent.bring(provider.decline(agent.start_oauth("hotel")))
         keep("without-id-token")

@@ -62,9 +62,7 @@ def test_tokens(
             secrets[f"access token {number} {when}"] = grant.access
             secrets[f"refresh token {number} {when}"] = grant.refresh
 
-    begun = agent.open("hub")
-    answer = hub.authorize(begun["Location"])
-    landed = agent.client.get("/api/sso/login/callback", answer)
+    landed = agent.bring(hub.authorize(agent.start_oauth("hub")))
     assert landed.status_code == 302
     places.add("pages for agents", agent.client.get("/").content.decode())
     note("signed in")

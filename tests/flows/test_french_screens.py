@@ -57,7 +57,7 @@ QUOTED: Final = re.compile(
 TEXTS: Final = """() => {
   const found = [document.title];
   const isOurs = (element) =>
-    !element.closest("code, pre, script, style, textarea, [lang]:not(html), .field-redirect_uri [data-methods]");
+    !element.closest("code, pre, script, style, textarea, [lang]:not(html), .field-redirect_address [data-methods]");
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const { parentElement, textContent } = walker.currentNode;

@@ -209,10 +209,10 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     ).to_be_visible()
     expect(issuer).to_have_value("https://login.acme.example")
     expect(again).to_be_checked()
-    page.locator(".field-redirect_uri").get_by_role("button", name="Copy").click()
+    page.locator(".field-redirect_address").get_by_role("button", name="Copy").click()
     expect(page.get_by_text("The redirect URI is in the clipboard.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"{site}/api/sso/login/callback"
+    assert copied == f"{site}/api/sso/login/oauth/callback/acme"
     page.get_by_role("button", name="Save", exact=True).click()
     connector = Connector.objects.get()
     assert connector.client_secret

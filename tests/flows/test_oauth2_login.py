@@ -130,7 +130,7 @@ def test_request(agent: Agent, provider: OpenIdProvider, connector: Connector) -
         *("client_id", "redirect_uri", "response_type", "scope", "state", "nonce"),
         *("code_challenge", "code_challenge_method"),
     }
-    assert asked["redirect_uri"] == "http://localhost:8000/api/sso/login/callback"
+    assert asked["redirect_uri"] == "http://localhost:8000/api/sso/login/oauth/callback/acme"
     assert asked["state"] == pending.request_id
     assert asked["scope"].split() == ["openid", "profile", "email"]
     again = once(agent.start_oauth().partition("?")[2])
@@ -206,8 +206,8 @@ def test_one_subject_at_two_connectors(
 ) -> None:
     """Two providers of one method call two people the same: each is whom *their* connector says."""
     with OpenIdProvider(host="127.0.0.3") as another:
-        make_user("alice@acme.example", make_connector("one", **provider.connector()))
-        make_user("bob@acme.example", make_connector("two", **another.connector()))
+        make_user("alice@acme.example", make_connector("one", **provider.connector("one")))
+        make_user("bob@acme.example", make_connector("two", **another.connector("two")))
         agent.sign_in_oauth(provider, "one")
         other = Agent()
         other.sign_in_oauth(another, "two", person=Person(ALICE.subject, BOB.email))
@@ -271,7 +271,7 @@ def test_one_answer_many_times_at_once(agent: Agent, provider: OpenIdProvider, a
     together = Barrier(8)
 
     def bring(_: int) -> int:
-        tab = Agent()
+        tab = Agent(back_to=agent.back_to)
         tab.client.cookies["sso-browser"] = cookie
         together.wait(10)
         try:
@@ -457,8 +457,8 @@ def test_state_names_the_connector(
 ) -> None:
     """An answer of one provider to the login at another, which takes it for its own."""
     with OpenIdProvider(host="127.0.0.3") as evil:
-        make_user("alice@acme.example", make_connector("acme", **provider.connector()))
-        make_connector("evil", **evil.connector())
+        make_user("alice@acme.example", make_connector("acme", **provider.connector("acme")))
+        make_connector("evil", **evil.connector("evil"))
         answer = provider.authorize(agent.start_oauth("acme"))
         wanted = evil.authorize(agent.start_oauth("evil"))
         agent.bring(answer | {"state": wanted["state"]})
@@ -478,7 +478,7 @@ def test_saml_request_as_state_and_state_as_saml_request(
     make_user(
         "alice@acme.example",
         make_connector("saml"),
-        make_connector("oauth", **provider.connector()),
+        make_connector("oauth", **provider.connector("oauth")),
     )
     request = agent.start("saml")
     answer = provider.authorize(agent.start_oauth("oauth"))

@@ -51,7 +51,7 @@ def start_oidc_provider(site: str, tmp_path: Path) -> Iterator[OpenIdStarter]:
         def start(**options: Any) -> OpenIdProvider:
             provider = oidc_provider.start(
                 folder=tmp_path / "oidc-provider",
-                redirect_uri=f"{site}/api/sso/login/callback",
+                redirect_uri=f"{site}/api/sso/login/oauth/callback/acme",
                 host=CERTIFIED_HOST,
                 **options,
             )
@@ -260,7 +260,7 @@ def test_nanoidp(
     page: Page, site: str, tmp_path: Path, make_connector: ConnectorMaker, make_user: UserMaker
 ) -> None:
     require(nanoidp.available())
-    client = nanoidp.Client("maker", "only-for-tests", f"{site}/api/sso/login/callback")
+    client = nanoidp.Client("maker", "only-for-tests", f"{site}/api/sso/login/oauth/callback/acme")
     with nanoidp.start(
         folder=tmp_path / "nanoidp",
         sp_entity_id=f"{site}/api/saml/metadata",

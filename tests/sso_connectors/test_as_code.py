@@ -48,6 +48,7 @@ OAUTH2: dict[str, Any] = {
     "authentication_method": "hubspot",
     "client_id": "hub-client",
     "options": {"hub_id": "1234567"},
+    "redirect_uri": "own",
     "force_authn": False,
     "contact": "it@acme.example",
     "staff_may_sign_in": True,

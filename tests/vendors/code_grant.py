@@ -16,7 +16,8 @@ from sso_connectors.identity import Grant
 
 from .server import Handler, Refused, Reply, Request, VendorServer, as_json
 
-REDIRECT_URI = "http://localhost:8000/api/sso/login/callback"
+# That of the connector “acme” alone.
+REDIRECT_URI = "http://localhost:8000/api/sso/login/oauth/callback/acme"
 CLIENT_ID = "the-client"
 CLIENT_SECRET = "s3cr3t/with+signs%of-every=kind"
 CODE_LIFE = timedelta(minutes=5)
@@ -66,6 +67,7 @@ class CodeGrantVendor:
         self.codes: dict[str, Code] = {}
         self.grants: list[Tokens] = []
         self.secret = CLIENT_SECRET
+        self.redirect_uri = REDIRECT_URI
         self.person: dict[str, Any] = {}
         self.asked: Mapping[str, str] = {}  # in the last request of a browser
 
@@ -102,7 +104,7 @@ class CodeGrantVendor:
         known |= self.extra_parameters | self.pkce_parameters()
         assert set(asked) <= known, f"unknown: {set(asked) - known}"
         assert asked["client_id"] == CLIENT_ID
-        assert asked["redirect_uri"] == REDIRECT_URI, "it isn't registered, to the letter"
+        assert asked["redirect_uri"] == self.redirect_uri, "it isn't registered, to the letter"
         assert asked["response_type"] == "code"
         assert frozenset(asked["scope"].split(" ")) == self.scopes
         assert len(asked["state"]) >= 20

@@ -14,7 +14,7 @@ from sso_connectors.models import Connector, Link, Token
 from sso_connectors.protocols import PROTOCOLS
 from tests.conftest import ConnectorMaker
 
-from .code_grant import CLIENT_ID, CLIENT_SECRET, Tokens
+from .code_grant import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Tokens
 from .oidc import OidcVendor
 from .server import Reply, Request
 
@@ -96,6 +96,7 @@ def admit(link: Link, grant: Grant | None) -> None:
 
 
 def connect(hub: Hub, make_connector: ConnectorMaker, reference: str = "hub") -> Connector:
+    hub.redirect_uri = REDIRECT_URI.replace("acme", reference)
     return make_connector(
         reference,
         type="oauth2",

@@ -6,7 +6,7 @@ from sso_connectors.encryption import Secret
 from sso_connectors.models import Attempt, Connector
 from sso_connectors.protocols.oauth2.protocol import client_of
 from sso_connectors.providers import PROVIDERS, Provider
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.conftest import ConnectorMaker
 
 from .code_grant import CLIENT_ID, CLIENT_SECRET, CodeGrantVendor
@@ -36,9 +36,7 @@ def make_oauth2(
 
 def sign_in(agent: Agent, vendor: CodeGrantVendor, reference: str = "acme", **lies: Any) -> Any:
     """The whole way; returns the last response, a redirect where it went well."""
-    response = agent.open(reference)
-    assert response.status_code == 302, response.content
-    return agent.client.get(CALLBACK, vendor.authorize(response["Location"], **lies))
+    return agent.bring(vendor.authorize(agent.start_oauth(reference), **lies))
 
 
 def refused(agent: Agent, response: Any) -> tuple[str, set[str]]:

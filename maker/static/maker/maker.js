@@ -202,6 +202,28 @@
     preview.textContent = preview.dataset.base + (written ? encodeURIComponent(written) : "…");
   }
 
+  /* The redirect URI follows the choice and, where it is the connector's own, the reference. */
+  const redirect = document.getElementById("redirect-address");
+  const redirectChoices = document.querySelectorAll('input[name="redirect_uri"]');
+
+  function showRedirectAddress() {
+    const chosen = [...redirectChoices].find((choice) => choice.checked)?.value;
+    if (!redirect || !chosen) return;
+    const written = reference?.value.trim() ?? "";
+    const address =
+      chosen === "own"
+        ? redirect.dataset.own + (written ? encodeURIComponent(written) : "…")
+        : chosen === "callback"
+          ? redirect.dataset.callback
+          : redirect.dataset.oauthCallback;
+    redirect.querySelector("code").textContent = address;
+    redirect.querySelector("[data-copy]").dataset.copy = address;
+  }
+
+  for (const choice of redirectChoices) choice.addEventListener("change", showRedirectAddress);
+  window.addEventListener("pageshow", showRedirectAddress);
+  for (const field of [name, reference]) field?.addEventListener("input", () => setTimeout(showRedirectAddress));
+
   if (name && reference) {
     // Only for a new connector: a shared login address must not change with the name.
     let proposing =

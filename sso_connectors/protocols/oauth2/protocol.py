@@ -67,17 +67,20 @@ _DECLINED: Final = frozenset(
     }
 )
 _AWAY_ERRORS: Final = frozenset({"server_error", "temporarily_unavailable"})
+# The check that an answer at a shared redirect URI names a customer's own server.
+SHARED: Final = "issuer at a shared redirect URI"
 _HINTS: Final[Mapping[str, str]] = {
     "invalid_client": "the client ID or the client secret is wrong",
     "unauthorized_client": "the app there is not allowed to sign people in this way",
     "invalid_grant": "the code was used, is too old, or belongs to another app or redirect URI",
-    "redirect_uri_mismatch": "our reply URL is not registered there, to the letter",
+    "redirect_uri_mismatch": "our redirect URI is not registered there, to the letter",
     "invalid_scope": "the app there lacks a scope that is asked for",
 }
 
 
 class OAuth2(Protocol):
     def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
+        pending.returns_to = connector.redirect_address
         provider = provider_of(connector, pending, Checks())
         provider.consent_anew = provider.renews_by_consent and Token.lacks_consent(connector.pk)
         with outbound.within(MAX_SECONDS), _explained(provider):
@@ -109,7 +112,7 @@ class OAuth2(Protocol):
         provider = provider_of(connector, pending, checks, received=received)
         checks.record("state", True, expected="that of this browser's login", received="the same")
         with outbound.within(MAX_SECONDS), _explained(provider):
-            _check_issuer(provider, received)
+            _check_issuer(provider, received, pending)
             _refuse_error(received)
             response: Any = provider.auth_complete()
             claims = provider.identify(provider.person)
@@ -182,6 +185,7 @@ def provider_of(
         checks=checks,
         state=pending.request_id,
         begun_at=pending.created_at,
+        redirect_uri=pending.redirect_uri,
     )
 
 
@@ -217,9 +221,18 @@ def _read(parameters: Any) -> dict[str, str]:
     return received
 
 
-def _check_issuer(provider: Provider, received: Mapping[str, str]) -> None:
-    """One reply URL serves all providers, so one could pass off another's code as its own (RFC 9207)."""
+def _check_issuer(provider: Provider, received: Mapping[str, str], pending: PendingLogin) -> None:
+    """Where a redirect URI is shared, one provider could pass off another's code as its own (RFC 9207)."""
     named = received.get("iss")
+    is_shared = pending.redirect_uri in (addresses.reply_url(), addresses.oauth_callback())
+    if named is None and is_shared and provider.is_run_by_customer(provider.client.options):
+        # The code may be another provider's, brought here to be spent at this customer's server.
+        own = addresses.own_redirect_uri(pending.connector.reference)
+        provider.checks.record(SHARED, False, expected=provider.response_issuer(), received="none")
+        raise ResponseRefused(
+            "The answer doesn't say whom it comes from (iss), and its redirect URI is shared with other "
+            f"connectors. Register {own} at the provider."
+        )
     if named is None and not provider.advertises_iss():
         return
     wanted = provider.response_issuer()

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
+from ... import addresses
 from ...attempts import Checks
 from ...errors import BadMessage, ResponseRefused
 from ...identity import Identity
@@ -25,6 +26,8 @@ class Saml2(Protocol):
         values = posted(request).getlist("SAMLResponse")
         if not values:
             return None
+        if not addresses.is_at(addresses.reply_url(), request.path):
+            raise BadMessage("A SAML response came to a redirect URI of OAuth 2.")
         if len(values) > 1:
             raise BadMessage("There are several SAMLResponse fields.")
         return SamlAnswer(values[0])

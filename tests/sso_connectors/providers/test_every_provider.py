@@ -12,7 +12,7 @@ from sso_connectors.identity import Grant
 from sso_connectors.models import Attempt, Connector, Link
 from sso_connectors.protocols.oauth2.tokens import ReconnectNeeded, access_token_for
 from sso_connectors.providers import PROVIDERS
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.outside import refuse_any_other_way_out
 from tests.vendors.code_grant import CLIENT_SECRET, CodeGrantVendor
@@ -95,12 +95,12 @@ def test_answer_may_name_the_issuer_and_no_other(
 ) -> None:
     issuer = known.other_issuer.format(url=vendor.url)
     answer = vendor.authorize(agent.open()["Location"]) | {"iss": issuer}
-    response = agent.client.get(CALLBACK, answer)
+    response = agent.bring(answer)
     assert refused(agent, response) == (REFUSED, {"response issuer"})
     assert not vendor.server.asked(vendor.token_path), "the code stays here"
 
     answer = vendor.authorize(agent.open()["Location"]) | {"iss": connector.issuer_url}
-    agent.client.get(CALLBACK, answer)
+    agent.bring(answer)
     assert agent.username == "alice@acme.example"
 
 
@@ -120,7 +120,7 @@ def test_code_of_another_login(agent: Agent, vendor: CodeGrantVendor, alice: Use
     stolen = vendor.authorize(Agent().open()["Location"])["code"]
     answer = vendor.authorize(agent.open()["Location"]) | {"code": stolen}
 
-    response = agent.client.get(CALLBACK, answer)
+    response = agent.bring(answer)
 
     assert refused(agent, response)[0] == "identity_provider_error"
     assert vendor.server.refusals[-1].why == "the verifier doesn't fit"
@@ -131,7 +131,7 @@ def test_code_of_another_login(agent: Agent, vendor: CodeGrantVendor, alice: Use
 def test_answer_in_another_browser(agent: Agent, vendor: CodeGrantVendor, alice: User) -> None:
     answer = vendor.authorize(agent.open()["Location"])
 
-    response = Agent().client.get(CALLBACK, answer)
+    response = Agent(back_to=agent.back_to).bring(answer)
 
     assert response.status_code >= 400
     assert not vendor.server.asked(vendor.token_path), "the code stays here"

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from sso_connectors.models import Link
 from sso_connectors.providers.linkedin import LinkedIn
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.outside import refuse_any_other_way_out
 from tests.vendors.every import EVERY, Known
 from tests.vendors.linkedin import LinkedInVendor
@@ -50,7 +50,7 @@ def test_token_of_the_issuer_of_before(agent: Agent, vendor: LinkedInVendor, ali
 def test_person_declines(agent: Agent, vendor: LinkedInVendor, alice: User, error: str) -> None:
     state = vendor.authorize(agent.open()["Location"])["state"]
 
-    response = agent.client.get(CALLBACK, {"error": error, "state": state})
+    response = agent.bring({"error": error, "state": state})
 
     assert refused(agent, response)[0] == "declined"
 

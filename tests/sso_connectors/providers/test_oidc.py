@@ -33,7 +33,12 @@ def backend(provider: OpenIdProvider, *, ask_again: bool = False, **options: Any
         options={"issuer": provider.issuer, **options},
         ask_again=ask_again,
     )
-    return GenericOpenIdConnect(client, state="the-state", begun_at=datetime.now(UTC))
+    return GenericOpenIdConnect(
+        client,
+        state="the-state",
+        begun_at=datetime.now(UTC),
+        redirect_uri=provider.redirect_uri,
+    )
 
 
 def completed(provider: OpenIdProvider, **lies: Any) -> Any:

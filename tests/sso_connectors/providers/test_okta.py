@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from sso_connectors.providers import okta
 from sso_connectors.providers.okta import Okta
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.vendors.every import EVERY, Known
 from tests.vendors.okta import OktaCustomServer, OktaVendor
@@ -56,7 +56,7 @@ def test_answer_must_name_the_issuer(
     answer = vendor.authorize(agent.open()["Location"])
     del answer["iss"]
 
-    response = agent.client.get(CALLBACK, answer | ({} if issuer is None else {"iss": issuer}))
+    response = agent.bring(answer | ({} if issuer is None else {"iss": issuer}))
 
     assert refused(agent, response) == ("response_refused", {"response issuer"})
     assert not vendor.server.asked("/oauth2/v1/token"), "the code stays here"

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from sso_connectors.models import Attempt
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.vendors.code_grant import CodeGrantVendor
 from tests.vendors.every import EVERY, Known
 from tests.vendors.sign_in import sign_in
@@ -70,7 +70,7 @@ def test_refusal_before_the_exchange_may_be_anybodys_work(
     agent: Agent, known: Known, vendor: CodeGrantVendor, alice: User
 ) -> None:
     answer = vendor.authorize(agent.open()["Location"]) | {"iss": "https://evil.example"}
-    assert agent.client.get(CALLBACK, answer).status_code >= 400
+    assert agent.bring(answer).status_code >= 400
 
     assert verdicts() == {"state": False, "response issuer": False}
     assert WARNING in page()
@@ -81,7 +81,7 @@ def test_server_that_the_answer_names_is_anybodys_word(
     agent: Agent, known: Known, vendor: CodeGrantVendor, alice: User
 ) -> None:
     answer = vendor.authorize(agent.open()["Location"])
-    agent.client.get(CALLBACK, answer | {"accounts-server": "https://evil.example"})
+    agent.bring(answer | {"accounts-server": "https://evil.example"})
 
     assert verdicts() == {"state": False, "accounts server": False}
     assert WARNING in page()
@@ -94,6 +94,6 @@ def test_code_that_the_provider_does_not_take_proves_nothing(
     agent: Agent, known: Known, vendor: CodeGrantVendor, alice: User
 ) -> None:
     answer = vendor.authorize(agent.open()["Location"]) | {"code": "made up"}
-    assert agent.client.get(CALLBACK, answer).status_code >= 400
+    assert agent.bring(answer).status_code >= 400
 
     assert verdicts() == {"state": False}

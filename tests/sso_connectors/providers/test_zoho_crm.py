@@ -13,7 +13,7 @@ from sso_connectors.protocols.oauth2.protocol import client_of
 from sso_connectors.protocols.oauth2.tokens import access_token_for
 from sso_connectors.providers import zoho_crm
 from sso_connectors.providers.zoho_crm import DATA_CENTRES, DEFAULT_SERVER, ZohoCRM
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.outside import refuse_any_other_way_out
 from tests.vendors.every import EVERY, Known
 from tests.vendors.server import Reply, Request, as_json
@@ -117,7 +117,7 @@ def test_accounts_server_to_the_letter(
     answer = vendor.authorize(agent.open()["Location"]) | {"accounts-server": name}
 
     with refuse_any_other_way_out():
-        response = agent.client.get(CALLBACK, answer)
+        response = agent.bring(answer)
 
     assert refused(agent, response) == (REFUSED, {"accounts server"})
     assert vendor.server.requests == []
@@ -127,7 +127,7 @@ def test_answer_that_names_no_server(agent: Agent, vendor: ZohoVendor, alice: Us
     answer = vendor.authorize(agent.open()["Location"])
     del answer["accounts-server"], answer["location"]
 
-    agent.client.get(CALLBACK, answer)
+    agent.bring(answer)
 
     assert agent.username == "alice@acme.example"
 
@@ -137,7 +137,7 @@ def test_location_says_nothing_of_its_own(
 ) -> None:
     answer = vendor.authorize(agent.open()["Location"]) | {"location": evil.url}
 
-    agent.client.get(CALLBACK, answer)
+    agent.bring(answer)
 
     assert agent.username == "alice@acme.example"
 

@@ -67,8 +67,7 @@ def get(link: Link, **options: Any) -> str:
 
 
 def test_a_login_brings_a_token_that_opens_the_vendor(link: Link, hub: Hub, agent: Agent) -> None:
-    begun = agent.open("hub")
-    agent.client.get("/api/sso/login/callback", hub.authorize(begun["Location"]))
+    agent.bring(hub.authorize(agent.start_oauth("hub")))
     assert agent.username == "alice@acme.example"
 
     token = access_token_for(link.user, "HUB")
