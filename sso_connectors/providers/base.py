@@ -213,12 +213,18 @@ class Provider(BaseOAuth2[Any]):
         return self.state
 
     def auth_url(self) -> str:
-        """As social-core's, which leaves the query undecoded and so lets a client ID add parameters."""
+        """As social-core's, which leaves the query undecoded and so lets a client ID add parameters.
+
+        Raises ValidationError where the provider's own address for it is none to send browsers to.
+        """
         state = self.get_or_create_state()
         params = self.auth_params(state)
         params.update(self.get_scope_argument())  # type: ignore[no-untyped-call]
         params.update(self.auth_extra_arguments())
-        return url_add_parameters(self.authorization_url(), params)
+        url = self.authorization_url()
+        # Before social-core takes it apart, which whatever stands in a document can break.
+        addresses.validate_endpoint(url)
+        return url_add_parameters(url, params)
 
     def auth_complete_credentials(self) -> tuple[str, str] | None:
         return self._basic_credentials() if self.use_basic_auth() else None

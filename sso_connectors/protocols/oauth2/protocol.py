@@ -79,10 +79,10 @@ class OAuth2(Protocol):
     def begin(self, connector: Connector, pending: PendingLogin) -> Departure:
         provider = provider_of(connector, pending, Checks())
         provider.consent_anew = provider.renews_by_consent and Token.lacks_consent(connector.pk)
-        with outbound.within(MAX_SECONDS), _explained(provider):
-            url = str(provider.auth_url())
         try:
-            addresses.validate_endpoint(url)  # it is from a document of the provider's
+            with outbound.within(MAX_SECONDS), _explained(provider):
+                url = str(provider.auth_url())
+            addresses.validate_endpoint(url)  # as the browser gets it
         except ValidationError as error:
             raise IdentityProviderError(in_english(error)) from error
         return Departure(url)

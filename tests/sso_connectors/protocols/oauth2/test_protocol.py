@@ -41,6 +41,7 @@ from tests.openid import (
     redirecting,
 )
 from tests.outside import refuse_any_other_way_out
+from tests.sso_connectors.test_web_address import ODD
 from users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(38)]
@@ -268,7 +269,8 @@ def test_userinfo_that_repeats_the_token(
 # --- documents that make no sense -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", JUNK + UNKEEPABLE, ids=ascii)
+@pytest.mark.row(31)
+@pytest.mark.parametrize("value", [*JUNK, *UNKEEPABLE, *ODD], ids=ascii)
 @pytest.mark.parametrize(
     "name", ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"]
 )
