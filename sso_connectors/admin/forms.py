@@ -225,12 +225,11 @@ class ConnectorForm(TakesPaste):
         super().add_error(field, error)
 
     def _missing_options(self) -> list[str | None]:
+        missing = self.instance.missing_options
         return [
             name
             for name, (method, option) in self._options.items()
-            if method == self.instance.authentication_method
-            and option.required
-            and not self.instance.options.get(option.name)
+            if method == self.instance.authentication_method and option.name in missing
         ]
 
     def _post_clean(self) -> None:
@@ -285,8 +284,6 @@ class ConnectorForm(TakesPaste):
 
 
 def trusted_provider(method: str, options: dict[str, Any]) -> tuple[str, str]:
-    """Who would be told the client secret."""
+    """Who would be told the client secret: whichever of its customers' people may sign in."""
     provider = PROVIDERS.get(method)
-    if provider is None or provider.missing_options(options):
-        return method, ""
-    return method, provider.issuer_of(options)
+    return method, provider.issuer_of(options) if provider else ""

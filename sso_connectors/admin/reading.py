@@ -131,9 +131,10 @@ def _values(form: Mapping[str, str], found: Understood) -> dict[str, str]:
 
 
 def _openid(issuer: str) -> dict[str, str]:
-    """The method of that issuer: its own where it has one that needs nothing besides, else the generic one."""
+    """The method of that issuer: its own where it has one, which asks whose people may sign in, else the
+    generic one."""
     for method, provider in PROVIDERS.items():
-        if not provider.missing_options({}) and provider.issuer_of({}) == issuer.rstrip("/"):
+        if provider.issuer_of({}) == issuer.rstrip("/"):
             return {"authentication_method": method}
     return {"authentication_method": _OPENID, _OPENID_ISSUER: issuer}
 

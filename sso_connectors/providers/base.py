@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 
 import requests
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -68,6 +69,9 @@ class Provider(BaseOAuth2[Any]):
     register_where: ClassVar[StrOrPromise] = ""
     words: ClassVar[Mapping[str, StrOrPromise]] = {}
 
+    # Which (clean) options of its connectors leave open whose people sign in, where those of older versions may.
+    lacks_tenant: ClassVar[Q | None] = None
+
     # Whether it asks for the password again where a connector wants that, and proves that it did.
     can_ask_again: ClassVar[bool] = False
     # Whether it gives a refresh token only to who consents anew: asked for where somebody needs one.
@@ -111,7 +115,7 @@ class Provider(BaseOAuth2[Any]):
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
-        """Whom a connector with these (clean) options trusts; "" while a required one is missing."""
+        """Whom a connector with these (clean) options trusts; "" while one that tells is missing."""
         raise NotImplementedError
 
     @classmethod
