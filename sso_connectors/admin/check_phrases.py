@@ -78,7 +78,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("an active user of the type STANDARD"),
     _("active %(flag)s, type %(name)s"),
     _("not suspended"),
-    _("suspended %(time)s"),
+    _("suspended %(name)s"),
     _("that of an active user of Zoho CRM who has confirmed it"),
     _("the user of the account %(number)s"),
     _("%(address)s, email_verified %(verified)s"),

@@ -18,7 +18,7 @@ from ..models import (
     Connector,
     ConnectorType,
 )
-from ..providers import PROVIDERS
+from ..providers import PROVIDERS, trusted_provider
 from ..typed import sealed_client_secret
 from .oauth2_fields import (
     about_secret,
@@ -281,9 +281,3 @@ class ConnectorForm(TakesPaste):
                 },
             ),
         )
-
-
-def trusted_provider(method: str, options: dict[str, Any]) -> tuple[str, str]:
-    """Who would be told the client secret: whichever of its customers' people may sign in."""
-    provider = PROVIDERS.get(method)
-    return method, provider.issuer_of(options) if provider else ""

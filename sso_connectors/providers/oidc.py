@@ -176,19 +176,21 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
         return True
 
 
-# Vendors whose every customer signs in at one issuer: whose people may, only their own methods ask.
+# Hosts where people of each customer sign in: whose people may, only the vendors' own methods ask.
 _OF_A_METHOD: Final[Mapping[str, str]] = {
-    "https://slack.com": "Slack",
-    "https://login.salesforce.com": "Salesforce",
-    "https://test.salesforce.com": "Salesforce",
-    "https://accounts.google.com": "Google",
+    "slack.com": "Slack",
+    "login.salesforce.com": "Salesforce",
+    "test.salesforce.com": "Salesforce",
+    "accounts.google.com": "Google",
 }
 
 
 def issuer_of_one_tenant(text: str) -> str:
     """An Option's `clean` for the issuer of a provider that has no method of its own."""
     text = server_url(text)
-    method = _OF_A_METHOD.get(read_address(text).origin.lower())
+    address = read_address(text)
+    of_many = address.scheme == "https" and address.port in (None, 443)
+    method = _OF_A_METHOD.get(address.host) if of_many else None
     if method:
         raise ValidationError(
             _(

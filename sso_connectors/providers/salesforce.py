@@ -131,11 +131,9 @@ class Salesforce(OpenIdConnect):
         if wanted or self.missing_options(self.client.options):
             # Of the signed subject, and not of the fields around it.
             found = _OF_THE_SUBJECT(claims.subject)
+            named = found[1] if found else None
             self.checks.record(
-                "organisation",
-                bool(wanted) and found is not None and found[1] == wanted,
-                expected=wanted,
-                received=claims.subject,
+                "organisation", bool(wanted) and named == wanted, expected=wanted, received=named
             )
         # Partners and customers get into the same organisation by its sites, some by signing up there.
         active, kind = person.get("active"), person.get("user_type")
