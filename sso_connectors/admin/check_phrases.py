@@ -235,6 +235,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The connector was disabled or deleted meanwhile."),
     _("The connector was deleted meanwhile."),
     _("The connector trusts another provider or app by now."),
+    _("The provider names the person by a secret of this sign-in."),
     _("The connector no longer trusts the key that signed the answer."),
     _(
         "The client secret of %(reference)s can't be read: none of FIELD_ENCRYPTION_KEYS made it. Bring the lost "

@@ -31,12 +31,21 @@ from .. import addresses, outbound
 from ..attempts import Checks
 from ..identity import Grant
 from .options import Option
+from .secrecy import Secrets
 from .strategy import ClientStrategy
 
 # A token that ends sooner than the clock can be trusted to tell is taken as it comes.
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
-# What we send that nobody may read: a provider may repeat it in its error's description.
-_SECRET_FIELDS: Final = ("client_secret", "code", "code_verifier", "refresh_token", "token")
+# What we send, or get, that nobody may read.
+_SECRET_FIELDS: Final = (
+    "client_secret",
+    "code",
+    "code_verifier",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "token",
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,9 @@ class Provider(BaseOAuth2[Any]):
         self.begun_at = begun_at
         self.person: Mapping[str, Any] = {}
         self.consent_anew = False
-        self._sent: set[str] = {client.client_secret}
+        self._secrets = Secrets()
+        self._secrets.add(client.client_secret, user=client.client_id)
+        self.checks.hide = self.without_secrets
         super().__init__(
             ClientStrategy(self.memory, dict(received or {})), redirect_uri=addresses.reply_url()
         )
@@ -260,7 +271,7 @@ class Provider(BaseOAuth2[Any]):
         section 3.1.3.7, step 6).
         """
         self.checks.verified = True
-        self._sent.add(access_token)
+        self._secrets.add(access_token)
         self.person = self.user_data(access_token, *args, **kwargs) or {}
         return kwargs["response"]
 
@@ -279,7 +290,7 @@ class Provider(BaseOAuth2[Any]):
     ) -> requests.Response:
         """Every request of social-core's comes this way, and goes through the guarded client."""
         for sent in (data or {}, params or {}, json or {}):
-            self._sent |= {str(sent[name]) for name in _SECRET_FIELDS if sent.get(name)}
+            self._know(sent)
         try:
             response = outbound.request(
                 method, url, params=params, data=data, json=json, headers=headers, auth=auth
@@ -289,7 +300,7 @@ class Provider(BaseOAuth2[Any]):
                 self, str(error), code="connection_failed", stage=stage
             ) from error
         try:
-            response.json()
+            self._know(response.json())
         except RecursionError as error:
             raise AuthResponseError(
                 self, "It is nested too deeply.", code="malformed_response", stage=stage
@@ -304,9 +315,28 @@ class Provider(BaseOAuth2[Any]):
 
     def without_secrets(self, text: str) -> str:
         """A text of the provider's, less whatever it repeats of what we sent."""
-        for secret in sorted(self._sent - {""}, key=len, reverse=True):
-            text = text.replace(secret, "…")
-        return text
+        return self._secrets.masked(text)
+
+    def is_secret(self, name: str) -> bool:
+        """Whether what should name a person holds what we sent instead, or got."""
+        return self._secrets.name_one(name)
+
+    def shown_claims(self) -> dict[str, Any]:
+        """What it said of the person, to be kept of a test."""
+        return {
+            self.without_secrets(name): self._shown(value) for name, value in self.person.items()
+        }
+
+    def _shown(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._shown(each) for each in value]
+        return self.without_secrets(str(value)) if isinstance(value, str | dict) else value
+
+    def _know(self, fields: Any) -> None:
+        """Whatever is secret of what is sent, or has come: an error may repeat it."""
+        if isinstance(fields, dict):
+            for name in _SECRET_FIELDS:
+                self._secrets.add(fields.get(name))
 
 
 def _expiry(seconds: object) -> datetime | None:

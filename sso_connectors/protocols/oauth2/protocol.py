@@ -22,6 +22,7 @@ from ...errors import (
     Declined,
     IdentityProviderAway,
     IdentityProviderError,
+    LoginError,
     NoSuchLogin,
     NotAdmitted,
     ResponseRefused,
@@ -115,6 +116,8 @@ class OAuth2(Protocol):
         checks.record(
             "subject", bool(claims.subject), expected="a name for good", received=claims.subject
         )
+        if provider.is_secret(claims.username) or provider.is_secret(claims.subject):
+            raise ResponseRefused("The provider names the person by a secret of this sign-in.")
         if checks.failed:
             raise ResponseRefused(
                 "; ".join(f"{item.name}: received {item.received}" for item in checks.failed)
@@ -126,7 +129,7 @@ class OAuth2(Protocol):
             issuer=connector.issuer_url,
             key=connector.client_id,
             grant=provider.grant(response),
-            claims=provider.person if pending.is_test else {},
+            claims=provider.shown_claims() if pending.is_test else {},
         )
 
     def admitted(self, link: Link, identity: Identity) -> None:
@@ -259,6 +262,9 @@ def _explained(provider: Provider) -> Iterator[None]:
         if error.code in _AWAY:
             raise IdentityProviderAway(sentence) from error
         raise IdentityProviderError(sentence) from error
+    except LoginError as error:
+        error.detail = provider.without_secrets(error.detail)
+        raise
 
 
 def _sentence(error: SocialAuthBaseException) -> str:
