@@ -60,8 +60,8 @@ class Checks:
 
     def record(self, name: str, passed: bool, *, expected: object, received: object) -> bool:
         """Keep one verdict and return it."""
-        texts = (self.hide(as_text(each)) for each in (expected, received))
-        self.items.append(Check(name, passed, *texts, verified=self.verified))
+        wanted, came = self.hide(as_text(expected)), self.hide(as_text(received))
+        self.items.append(Check(name, passed, wanted, came, self.verified))
         return passed
 
     @property

@@ -102,6 +102,7 @@ def test_filling_it_in_is_all_there_is_to_do(maker: Browser, old: Connector, met
     assert saved.status_code == 302, saved.context["adminform"].form.errors
     old.refresh_from_db()
     assert (old.state, old.issuer_url) == ("ready", issuer)
+    assert old.client_secret is not None
     assert old.client_secret.reveal() == CLIENT_SECRET
     assert old.options == {option: value}
 

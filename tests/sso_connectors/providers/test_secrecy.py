@@ -134,6 +134,7 @@ def test_nothing_is_hidden_where_nothing_is_known() -> None:
     text = "a%20b &amp; \\u0041 …"
     assert Secrets().masked(text) == text
     empty = Secrets()
+    nothing: object
     for nothing in ("", "  ", None, 5, [], {}):
         empty.add(nothing, user=CLIENT)
     assert empty.masked(text) == text
