@@ -277,6 +277,20 @@ def test_provider_that_repeats_the_request_as_it_came(
 
 
 @pytest.mark.row(47)
+@pytest.mark.parametrize("error", ["server_error", "access_denied", "invalid_client"])
+def test_error_by_way_of_the_browser_that_repeats_our_secret(
+    agent: Agent, provider: OpenIdProvider, alice: User, error: str
+) -> None:
+    answer = provider.authorize(agent.start_oauth())
+    secret = quote(CLIENT_SECRET, safe="")
+    del answer["code"]
+    said = {**answer, "error": error, "error_description": f"Not {secret}, sorry"}
+
+    assert agent.bring(said).status_code >= 400
+    assert Attempt.objects.get().detail.endswith("Not …, sorry")
+
+
+@pytest.mark.row(47)
 @pytest.mark.parametrize("claim", ["email", "sub", "nonce", "aud", "iss"])
 def test_person_who_is_called_by_our_secret(
     agent: Agent, provider: OpenIdProvider, alice: User, claim: str
