@@ -122,10 +122,12 @@ def _spelled(letter: str) -> str:
     units = letter.encode("utf-16-be", errors="surrogatepass")
     json = "".join(rf"\\+u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
     number = rf"&(?:amp;)*#(?:0*{ord(letter)}|[xX]0*{ord(letter):x});"
-    ways = [re.escape(letter), rf"\\+{re.escape(letter)}", f"(?i:{octets}|{json}|{number})"]
+    # The longer ways first: of “%25”, “%” alone would leave a piece.
+    ways = [f"(?i:{octets}|{json}|{number})"]
     named = {'"': "quot", "&": "amp", "<": "lt", ">": "gt", "'": "apos"}.get(letter)
     if named:
         ways.append(f"&(?:amp;)*{named};")
+    ways += [rf"\\+{re.escape(letter)}", re.escape(letter)]
     if letter == " ":
         ways.append(r"\+")
     return f"(?:{'|'.join(ways)})"
