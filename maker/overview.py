@@ -66,6 +66,7 @@ class Overview:
             return None
         return Connector.objects.aggregate(
             total=Count("pk"),
+            open=Count("pk", filter=attention.WITHOUT_TENANT),
             failing=Count("pk", filter=attention.FAILING),
             ended=Count("pk", filter=attention.certificate_ended()),
             ending=Count("pk", filter=attention.certificate_ending()),
@@ -96,7 +97,9 @@ class Overview:
             return []
         failing, ended, ending = counts["failing"], counts["ended"], counts["ending"]
         shared = counts["shared"]
+        without = counts["open"]
         return [
+            *self._of_older_versions(without),
             Figure(
                 ngettext("connector failing", "connectors failing", failing),
                 failing,
@@ -128,6 +131,16 @@ class Overview:
                 "failing",
             ),
         ]
+
+    def _of_older_versions(self, without_tenant: int) -> list[Figure]:
+        """Enabled under an older version, and incomplete under this one: nobody new comes to be one."""
+        if not without_tenant:
+            return []
+        label = ngettext(
+            "connector without its tenant", "connectors without their tenant", without_tenant
+        )
+        address = _list(Connector, state="draft", enabled__exact="1")
+        return [Figure(label, without_tenant, address, "failing")]
 
     def _of_links(self) -> list[Figure]:
         if not (self._may_view("sso_connectors", "link") and self._may_view("users", "user")):

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-# A host goes into a Content-Security-Policy, where ";" or "," would start another directive.
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]+").fullmatch
+from .web_address import host_of, read_address
+
 _PRINTABLE_ASCII = re.compile(r"[!-~]+").fullmatch
 _MAX_NEXT = 2000
 
@@ -61,7 +61,7 @@ def base_host() -> str:
 
 def is_base_host(host: str) -> bool:
     """Whether a Host header (already checked against ALLOWED_HOSTS) names our own host, on any port."""
-    return urlsplit(f"//{host}").hostname == base_host()
+    return host_of(f"http://{host}/") == base_host()
 
 
 def is_https() -> bool:
@@ -80,8 +80,7 @@ def is_loopback(host: str) -> bool:
 
 def origin(url: str) -> str:
     """Scheme, host and port of a validated endpoint."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return read_address(url).origin
 
 
 def safe_next(target: str) -> str:
@@ -101,39 +100,26 @@ def safe_next(target: str) -> str:
     return ""
 
 
-def validate_endpoint(url: str) -> None:
+def validate_endpoint(url: object) -> None:
     """Raise ValidationError unless browsers may be sent to `url` with a request for sign-in."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        well_formed = bool(
-            _PRINTABLE_ASCII(url)
-            and parts.scheme
-            and "\\" not in url
-            and _HOST(host)
-            and parts.username is None
-            and parts.password is None
-            and "#" not in url
-            and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        well_formed = False
-    if not well_formed:
+        address = read_address(url)
+    except ValidationError as error:
         raise ValidationError(
             _(
                 "This is not a web address that a browser could open: %(url)s. It looks like %(example)s."
             ),
             code="endpoint",
-            params={"url": url[:200], "example": "https://idp.company.example/saml/sso"},
-        )
-    if parts.scheme == "https":
+            params={"url": str(url)[:200], "example": "https://idp.company.example/saml/sso"},
+        ) from error
+    if address.scheme == "https":
         return
-    if parts.scheme == "http" and is_loopback(host) and is_loopback(base_host()):
+    if address.scheme == "http" and is_loopback(address.host) and is_loopback(base_host()):
         return
     raise ValidationError(
         _(
             "The address starts with “%(scheme)s://”; it must start with “https://”, since sign-in goes there."
         ),
         code="endpoint_scheme",
-        params={"scheme": parts.scheme},
+        params={"scheme": address.scheme},
     )

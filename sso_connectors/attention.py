@@ -4,6 +4,8 @@ Both use these conditions, so that a number and the list it leads to agree.
 """
 
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -11,12 +13,23 @@ from django.utils import timezone
 
 from .certificates import EXPIRING
 from .models import ConnectorType, Link, RedirectUri
+from .providers import PROVIDERS
 from .vault import TokenState
 
 # An agent who was linked longer ago than this should have signed in by now.
 UNUSED_AFTER: Final = timedelta(days=7)
 
-FAILING: Final = Q(enabled=True) & ~Q(failing_cause="")
+# Complete for an earlier version, which let people of any workspace, account or organisation in.
+LACKS_TENANT: Final = Q(type=ConnectorType.OAUTH2) & reduce(
+    or_,
+    (
+        Q(authentication_method=method) & provider.lacks_tenant
+        for method, provider in PROVIDERS.items()
+        if provider.lacks_tenant is not None
+    ),
+)
+WITHOUT_TENANT: Final = Q(enabled=True) & LACKS_TENANT
+FAILING: Final = Q(enabled=True) & ~Q(failing_cause="") & ~LACKS_TENANT
 _CERTIFICATE_IN_USE: Final = Q(enabled=True, type=ConnectorType.SAML2)
 
 

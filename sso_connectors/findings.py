@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef
 from . import addresses, attention, key_rotation
 from .expiry import Ending, one_line
 from .models import Connector, ConnectorType, IdentifierFormat, Link
+from .providers import PROVIDERS
 
 # A lost key makes every user's tokens unreadable.
 _MOST_UNREADABLE: Final = 20
@@ -36,6 +37,7 @@ def look(endings: Iterable[Ending]) -> list[Finding]:
     """A few queries, however much there is, but for the secrets, which are read one and all."""
     return [
         *(_of_certificate(ending) for ending in endings),
+        *_without_tenant(),
         *_failing(),
         *_without_permanent_ids(),
         *_of_shared_redirect_uris(),
@@ -72,6 +74,19 @@ def _of_certificate(ending: Ending) -> Finding:
             "replaced": ending.is_replaced,
         },
     )
+
+
+def _without_tenant() -> Iterator[Finding]:
+    for connector in Connector.objects.filter(attention.WITHOUT_TENANT).order_by("reference"):
+        needed = PROVIDERS[connector.authentication_method].missing_options(connector.options)
+        yield Finding(
+            kind="tenant_missing",
+            is_error=True,
+            connector=connector.reference,
+            text="Nobody can sign in: it doesn't say whose people may. Set the option "
+            f"{', '.join(needed)} (docs/idp says where its value stands).",
+            more={"options": needed},
+        )
 
 
 def _failing() -> Iterator[Finding]:

@@ -64,7 +64,7 @@ def begin_login(
         connector = _connector(reference)
         attempt.connector, attempt.connector_reference = connector, connector.reference
         if not connector.signs_in:
-            raise ConnectorNotReady(f"The connector is {connector.state.value}.")
+            raise ConnectorNotReady(_why_not_ready(connector))
         return _depart(
             connector,
             attempt,
@@ -91,7 +91,7 @@ def begin_test(connector: Connector, *, starter: User, browser: str) -> Departur
     )
     with _recording(attempt):
         if connector.missing():
-            raise ConnectorNotReady(f"The connector is {connector.state.value}.")
+            raise ConnectorNotReady(_why_not_ready(connector))
         return _depart(connector, attempt, browser=browser, is_test=True)
 
 
@@ -217,6 +217,11 @@ def _connector(reference: str) -> Connector:
     if connector is None:
         raise UnknownConnector("No connector has this reference.")
     return connector
+
+
+def _why_not_ready(connector: Connector) -> str:
+    missing = "".join(f" It lacks the option {name}." for name in connector.missing_options)
+    return f"The connector is {connector.state.value}.{missing}"
 
 
 def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: object) -> Departure:

@@ -6,7 +6,6 @@ An error is what can't work whatever the identity provider does; the rest is sho
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from . import addresses, idp_words
 from .models import Connector, ConnectorType
 from .pasted.ours import is_ours
 from .providers.entra import ANY_TENANT
+from .web_address import read_address
 
 _NAMED: Final = 3
 
@@ -99,14 +99,14 @@ def _wrong_endpoint(endpoint: str) -> str:
 
 def _wrong_host(endpoint: str) -> str:
     idp = idp_words.of_endpoint(endpoint)
-    parts = urlsplit(endpoint)
-    first_label = (parts.hostname or "").partition(".")[0]
+    address = read_address(endpoint)
+    first_label = address.host.partition(".")[0]
     if idp and idp.key == "okta" and first_label.endswith("-admin"):
         return _(
             "This is the host of Okta's Admin Console, where agents can't sign in: take “-admin” out "
             "of the address."
         )
-    tenant = parts.path.lstrip("/").partition("/")[0]
+    tenant = address.path.lstrip("/").partition("/")[0]
     if idp and idp.key == "entra" and tenant.lower() in ANY_TENANT:
         return _(
             "“%(word)s” stands for any company's tenant. Copy the Login URL of this company's own "

@@ -544,9 +544,15 @@ class Connector(models.Model):
         provider = PROVIDERS.get(self.authentication_method)
         if provider is None and self.authentication_method:
             missing.append("authentication_method")  # one that there is no more
-        elif provider is not None and provider.missing_options(self.options):
+        elif self.missing_options:
             missing.append("options")
         return missing
+
+    @property
+    def missing_options(self) -> list[str]:
+        """What its authentication method needs besides and isn't there, by name."""
+        provider = PROVIDERS.get(self.authentication_method)
+        return provider.missing_options(self.options) if provider else []
 
     @property
     def state(self) -> State:

@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -37,6 +36,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from . import outages
 from .errors import in_english
 from .reachable import may_connect, validate_server_url
+from .web_address import host_of
 
 MAX_BYTES: Final = 1024 * 1024  # of a body, counted after decompression
 TOTAL_SECONDS: Final = 10.0  # for the whole exchange, from the look-up of the name to the last byte
@@ -88,7 +88,7 @@ def request(
     except ValidationError as error:
         raise OutboundRefused(in_english(error)) from error
     prepared = _prepared(method, url, params, data, json, headers, auth)
-    host = urlsplit(url).hostname or ""
+    host = host_of(url)
     if outages.is_away(host):
         raise OutboundFailed(
             f"{host} failed to answer a moment ago, and is left alone for another."

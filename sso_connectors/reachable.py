@@ -6,17 +6,16 @@ places where a cloud hands a machine its credentials, listed or not.
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from . import addresses
+from .web_address import read_address
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_PRINTABLE_ASCII = re.compile(r"[!-~]+").fullmatch
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*{_LABEL}").fullmatch
 # The resolver takes 2130706433, 0x7f.1 and 127.1 for addresses.
@@ -43,17 +42,19 @@ _METADATA = [
 ]
 
 
-def validate_server_url(url: str) -> None:
+def validate_server_url(url: object) -> None:
     """Raise ValidationError unless the server may fetch from `url`, as far as can be told without asking."""
-    scheme, host = _scheme_and_host(url)
-    if not host:
+    try:
+        address = read_address(url)
+    except ValidationError as error:
         raise ValidationError(
             _(
                 "This is not a web address that the server could fetch from. It looks like %(example)s."
             ),
             code="server_url",
             params={"example": "https://idp.company.example/path"},
-        )
+        ) from error
+    scheme, host = address.scheme, address.host
     if scheme != "https" and not (
         scheme == "http" and addresses.is_loopback(host) and _loopback_is_allowed()
     ):
@@ -79,23 +80,6 @@ def is_allowed_host(host: str) -> bool:
     if addresses.is_loopback(name):
         return _loopback_is_allowed()
     return bool(_NAME(name)) and not _NUMBER(name)
-
-
-def _scheme_and_host(url: str) -> tuple[str, str]:
-    """The two, in lower case, or two empty strings unless there is but one way to read `url`."""
-    if not _PRINTABLE_ASCII(url) or "\\" in url or "#" in url:
-        return "", ""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port
-    except ValueError:
-        return "", ""
-    shown = f"[{host}]" if ":" in host else host
-    # Nothing else, such as a user name before it: other readers take another part for the host.
-    if not parts.scheme or parts.netloc.lower() not in {shown, f"{shown}:{port}"} or port == 0:
-        return "", ""
-    return parts.scheme, host
 
 
 def _literal(host: str) -> Address | None:

@@ -55,6 +55,10 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "whose address": pgettext_lazy("check", "whose address"),
     "workspace": pgettext_lazy("check", "workspace"),
     "hub ID": pgettext_lazy("check", "hub ID"),
+    "organisation": pgettext_lazy("check", "organisation"),
+    "Salesforce user": pgettext_lazy("check", "Salesforce user"),
+    "Zendesk user": pgettext_lazy("check", "Zendesk user"),
+    "GitHub user": pgettext_lazy("check", "GitHub user"),
     "accounts server": pgettext_lazy("check", "accounts server"),
     "Zoho CRM user": pgettext_lazy("check", "Zoho CRM user"),
     # who is admitted

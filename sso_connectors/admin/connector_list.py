@@ -26,11 +26,11 @@ from .testing import may_test
 
 # How the list sorts by state; an expiring certificate comes right after what fails.
 IN_NEED_FIRST: Final = Case(
-    When(attention.FAILING, then=0),
+    When(attention.WITHOUT_TENANT | attention.FAILING, then=0),
     When(Q(enabled=True, type=ConnectorType.SAML2, certificates_end__lt=Now() + EXPIRING), then=1),
     When(enabled=True, tested_at=None, then=2),
     When(enabled=True, then=3),
-    When(COMPLETE, then=4),
+    When(COMPLETE & ~attention.LACKS_TENANT, then=4),
     default=5,
     output_field=IntegerField(),
 )
@@ -45,10 +45,12 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
         conditions: dict[str | None, Q] = {
-            State.DRAFT: ~COMPLETE,
-            State.DISABLED: COMPLETE & Q(enabled=False),
-            State.READY: Q(enabled=True, tested_at=None, failing_cause=""),
-            State.TESTED: Q(enabled=True, tested_at__isnull=False, failing_cause=""),
+            State.DRAFT: ~COMPLETE | attention.LACKS_TENANT,
+            State.DISABLED: COMPLETE & Q(enabled=False) & ~attention.LACKS_TENANT,
+            State.READY: Q(enabled=True, tested_at=None, failing_cause="")
+            & ~attention.LACKS_TENANT,
+            State.TESTED: Q(enabled=True, tested_at__isnull=False, failing_cause="")
+            & ~attention.LACKS_TENANT,
             State.FAILING: attention.FAILING,
         }
         condition = conditions.get(self.value())

@@ -20,7 +20,7 @@ from ..models import (
     ConnectorType,
     RedirectUri,
 )
-from ..providers import PROVIDERS
+from ..providers import PROVIDERS, trusted_provider
 from ..typed import sealed_client_secret
 from .oauth2_fields import (
     about_secret,
@@ -253,12 +253,11 @@ class ConnectorForm(TakesPaste):
         super().add_error(field, error)
 
     def _missing_options(self) -> list[str | None]:
+        missing = self.instance.missing_options
         return [
             name
             for name, (method, option) in self._options.items()
-            if method == self.instance.authentication_method
-            and option.required
-            and not self.instance.options.get(option.name)
+            if method == self.instance.authentication_method and option.name in missing
         ]
 
     def _post_clean(self) -> None:
@@ -336,11 +335,3 @@ class ConnectorForm(TakesPaste):
                 },
             ),
         )
-
-
-def trusted_provider(method: str, options: dict[str, Any]) -> tuple[str, str]:
-    """Who would be told the client secret."""
-    provider = PROVIDERS.get(method)
-    if provider is None or provider.missing_options(options):
-        return method, ""
-    return method, provider.issuer_of(options)

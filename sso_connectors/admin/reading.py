@@ -6,7 +6,6 @@ An address is fetched once, here, and never when saving: what was read travels i
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
@@ -18,6 +17,7 @@ from ..idp_words import IDPS
 from ..models import Connector, ConnectorType
 from ..pasted import Understood, read
 from ..providers import PROVIDERS
+from ..web_address import host_of
 from .check_texts import text_in_words
 
 _OPENID: Final = "oidc"
@@ -76,7 +76,7 @@ def _understood(text: str, entity_id: str) -> Understood:
     found = read(text, entity_id=entity_id)
     if not found.url:
         return found
-    host = urlsplit(found.url).hostname
+    host = host_of(found.url)
     try:
         response = outbound.request("GET", found.url)
     except outbound.OutboundError as error:
@@ -131,9 +131,10 @@ def _values(form: Mapping[str, str], found: Understood) -> dict[str, str]:
 
 
 def _openid(issuer: str) -> dict[str, str]:
-    """The method of that issuer: its own where it has one that needs nothing besides, else the generic one."""
+    """The method of that issuer: its own where it has one, which asks whose people may sign in, else the
+    generic one."""
     for method, provider in PROVIDERS.items():
-        if not provider.missing_options({}) and provider.issuer_of({}) == issuer.rstrip("/"):
+        if provider.issuer_of({}) == issuer.rstrip("/"):
             return {"authentication_method": method}
     return {"authentication_method": _OPENID, _OPENID_ISSUER: issuer}
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from .. import records
 from ..models import Connector, Link
+from ..providers import trusted_provider
 from .differences import Difference, differences, kept_fields
-from .forms import trusted_provider
 
 # The password stays the one of today, and so does what belongs to it.
 _STAYS: Final = ("must_change_password",)

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from ..certificates import load_certificates
 from ..encryption import UnreadableSecret
 from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat, RedirectUri
-from ..providers import PROVIDERS
+from ..providers import PROVIDERS, trusted_provider
 from ..typed import sealed_client_secret
 from .file import Entry, kind
 
@@ -85,7 +85,11 @@ def difference_of(entry: Entry, connector: Connector) -> Difference | None:
     before = _values(connector)
     if not _fill(connector, entry):
         return None
-    if (is_new or _values(connector) != before) and _is_valid(connector, entry):
+    if (
+        (is_new or _values(connector) != before)
+        and _is_valid(connector, entry)
+        and _keeps_secret_from_others(connector, before, entry)
+    ):
         after = _values(connector)
         changed = [key for key in after if after[key] != before[key]]
         if is_new or changed:
@@ -95,6 +99,26 @@ def difference_of(entry: Entry, connector: Connector) -> Difference | None:
 
 def _values(connector: Connector) -> dict[str, Any]:
     return {key: getattr(connector, key) for key in KEYS}
+
+
+def _keeps_secret_from_others(
+    connector: Connector, before: Mapping[str, Any], entry: Entry
+) -> bool:
+    """Whether the stored secret stays with whom it was told to, as on the form.
+
+    Who may change a file, but not read the secret, could otherwise have it sent to a provider of their own.
+    """
+    is_told_to = trusted_provider(connector.authentication_method, connector.options)
+    was_told_to = trusted_provider(before["authentication_method"], before["options"])
+    is_new = "client_secret" in entry.given
+    # Of whatever type it is: a change made while it is a SAML connector would count later.
+    if before["client_secret"] is None or is_new or is_told_to == was_told_to:
+        return True
+    entry.complain(
+        "client_secret: the stored one belongs to another identity provider, and is never sent to this "
+        "one; give the client secret that this one gave you"
+    )
+    return False
 
 
 def _fill(connector: Connector, entry: Entry) -> bool:

@@ -25,6 +25,17 @@ INCOMPLETE: Final = Finding(
     _("The connector is a draft: something required is missing."),
     _("Fill in what its form marks as required, test the sign-in, and enable the connector."),
 )
+WITHOUT_TENANT: Final = Finding(
+    Turn.ADMINISTRATOR,
+    _(
+        "The connector doesn't say whose people may sign in: it lacks the option %(options)s, without which "
+        "whoever runs another organisation there could name themselves as one of yours."
+    ),
+    _(
+        "Fill it in on the connector's form, which says where its value stands, and save. The login address "
+        "stays the same, and so does the client secret."
+    ),
+)
 DISABLED: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The connector is disabled, so nobody signs in through it."),
@@ -302,6 +313,8 @@ def cause_finding(
 def _not_ready(connector: Connector | None) -> Finding:
     if connector is None:
         return DELETED
+    if connector.enabled and connector.missing_options:
+        return WITHOUT_TENANT.naming(options=", ".join(connector.missing_options))
     if connector.missing():
         return INCOMPLETE
     return READY_BY_NOW if connector.enabled else DISABLED

@@ -185,6 +185,15 @@ OTHER_ZOHO_SERVER: Final = Finding(
     ),
 )
 
+NO_USER: Final = Finding(
+    Turn.AGENT,
+    _("The person has no account for work there, or a suspended one: %(received)s."),
+    _(
+        "The person signs out there and signs in with the account for work. If that is the one, an "
+        "administrator there looks at its state and role."
+    ),
+)
+
 _EMAIL_ADDRESS: Final[Mapping[str, Finding]] = {
     "oidc": UNVERIFIED_AT_OIDC,
     "github": UNVERIFIED_AT_GITHUB,
@@ -256,5 +265,9 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "object identifier": NO_OBJECT,
     "access token": INACTIVE_TOKEN,
     "Zoho CRM user": OTHER_ZOHO_USER,
+    "organisation": _account,
+    "Salesforce user": NO_USER,
+    "Zendesk user": NO_USER,
+    "GitHub user": NO_USER,
     "accounts server": OTHER_ZOHO_SERVER,
 }

@@ -1,7 +1,7 @@
 """The providers of OAUTH 2 connectors by authentication method. A provider is one file and one line here."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from .base import Client, Provider
 from .entra import Entra
@@ -18,7 +18,7 @@ from .slack import Slack
 from .zendesk import Zendesk
 from .zoho_crm import ZohoCRM
 
-__all__ = ["PROVIDERS", "Client", "Option", "Provider"]
+__all__ = ["PROVIDERS", "Client", "Option", "Provider", "trusted_provider"]
 
 PROVIDERS: Final[Mapping[str, type[Provider]]] = {
     provider.method: provider
@@ -37,3 +37,12 @@ PROVIDERS: Final[Mapping[str, type[Provider]]] = {
         GenericOpenIdConnect,
     )
 }
+
+
+def trusted_provider(method: str, options: Mapping[str, Any]) -> tuple[str, str]:
+    """Who would be told the client secret: whichever of its customers' people may sign in.
+
+    A stored one stays with them: whoever may change a connector could otherwise have it sent to their own.
+    """
+    provider = PROVIDERS.get(method)
+    return method, provider.issuer_of(options) if provider else ""

@@ -14,6 +14,7 @@ from urllib.parse import quote_plus
 
 import requests
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -30,12 +31,21 @@ from .. import outbound
 from ..attempts import Checks
 from ..identity import Grant
 from .options import Option
+from .secrecy import Secrets
 from .strategy import ClientStrategy
 
 # A token that ends sooner than the clock can be trusted to tell is taken as it comes.
 _LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
-# What we send that nobody may read: a provider may repeat it in its error's description.
-_SECRET_FIELDS: Final = ("client_secret", "code", "code_verifier", "refresh_token", "token")
+# What we send, or get, that nobody may read.
+_SECRET_FIELDS: Final = (
+    "client_secret",
+    "code",
+    "code_verifier",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "token",
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,9 @@ class Provider(BaseOAuth2[Any]):
     register_at: ClassVar[str] = ""
     register_where: ClassVar[StrOrPromise] = ""
     words: ClassVar[Mapping[str, StrOrPromise]] = {}
+
+    # Which (clean) options of its connectors leave open whose people sign in, where those of older versions may.
+    lacks_tenant: ClassVar[Q | None] = None
 
     # Whether it asks for the password again where a connector wants that, and proves that it did.
     can_ask_again: ClassVar[bool] = False
@@ -104,7 +117,9 @@ class Provider(BaseOAuth2[Any]):
         self.begun_at = begun_at
         self.person: Mapping[str, Any] = {}
         self.consent_anew = False
-        self._sent: set[str] = {client.client_secret}
+        self._secrets = Secrets()
+        self._secrets.add(client.client_secret, user=client.client_id)
+        self.checks.hide = self.without_secrets
         super().__init__(
             ClientStrategy(self.memory, dict(received or {})), redirect_uri=redirect_uri
         )
@@ -113,7 +128,7 @@ class Provider(BaseOAuth2[Any]):
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
-        """Whom a connector with these (clean) options trusts; "" while a required one is missing."""
+        """Whom a connector with these (clean) options trusts; "" while one that tells is missing."""
         raise NotImplementedError
 
     @classmethod
@@ -220,12 +235,18 @@ class Provider(BaseOAuth2[Any]):
         return self.state
 
     def auth_url(self) -> str:
-        """As social-core's, which leaves the query undecoded and so lets a client ID add parameters."""
+        """As social-core's, which leaves the query undecoded and so lets a client ID add parameters.
+
+        Raises ValidationError where the provider's own address for it is none to send browsers to.
+        """
         state = self.get_or_create_state()
         params = self.auth_params(state)
         params.update(self.get_scope_argument())  # type: ignore[no-untyped-call]
         params.update(self.auth_extra_arguments())
-        return url_add_parameters(self.authorization_url(), params)
+        url = self.authorization_url()
+        # Before social-core takes it apart, which whatever stands in a document can break.
+        addresses.validate_endpoint(url)
+        return url_add_parameters(url, params)
 
     def auth_complete_credentials(self) -> tuple[str, str] | None:
         return self._basic_credentials() if self.use_basic_auth() else None
@@ -257,7 +278,7 @@ class Provider(BaseOAuth2[Any]):
         section 3.1.3.7, step 6).
         """
         self.checks.verified = True
-        self._sent.add(access_token)
+        self._secrets.add(access_token)
         self.person = self.user_data(access_token, *args, **kwargs) or {}
         return kwargs["response"]
 
@@ -276,7 +297,7 @@ class Provider(BaseOAuth2[Any]):
     ) -> requests.Response:
         """Every request of social-core's comes this way, and goes through the guarded client."""
         for sent in (data or {}, params or {}, json or {}):
-            self._sent |= {str(sent[name]) for name in _SECRET_FIELDS if sent.get(name)}
+            self._know(sent)
         try:
             response = outbound.request(
                 method, url, params=params, data=data, json=json, headers=headers, auth=auth
@@ -286,7 +307,7 @@ class Provider(BaseOAuth2[Any]):
                 self, str(error), code="connection_failed", stage=stage
             ) from error
         try:
-            response.json()
+            self._know(response.json())
         except RecursionError as error:
             raise AuthResponseError(
                 self, "It is nested too deeply.", code="malformed_response", stage=stage
@@ -301,9 +322,28 @@ class Provider(BaseOAuth2[Any]):
 
     def without_secrets(self, text: str) -> str:
         """A text of the provider's, less whatever it repeats of what we sent."""
-        for secret in sorted(self._sent - {""}, key=len, reverse=True):
-            text = text.replace(secret, "…")
-        return text
+        return self._secrets.masked(text)
+
+    def is_secret(self, name: str) -> bool:
+        """Whether what should name a person holds what we sent instead, or got."""
+        return self._secrets.name_one(name)
+
+    def shown_claims(self) -> dict[str, Any]:
+        """What it said of the person, to be kept of a test."""
+        return {
+            self.without_secrets(name): self._shown(value) for name, value in self.person.items()
+        }
+
+    def _shown(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._shown(each) for each in value]
+        return self.without_secrets(str(value)) if isinstance(value, str | dict) else value
+
+    def _know(self, fields: Any) -> None:
+        """Whatever is secret of what is sent, or has come: an error may repeat it."""
+        if isinstance(fields, dict):
+            for name in _SECRET_FIELDS:
+                self._secrets.add(fields.get(name))
 
 
 def _expiry(seconds: object) -> datetime | None:

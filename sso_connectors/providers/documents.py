@@ -24,9 +24,12 @@ FRESH: Final = 60 * 60
 KEPT: Final = 24 * 60 * 60
 # An unknown kid makes us look again; somebody who sends made-up ones must not make us hammer a provider.
 BETWEEN_LOOKS: Final = 30
+_LOOKS: Final = ("look", "look-again")
+_LOOKING, _LOOKED = "looking", "looked"
 # Longer than a request can take.
 _FETCHING: Final = 15
 _PATIENCE: Final = 5.0
+_PATIENCE_AGAIN: Final = 1.0
 _SKEW: Final = 120
 
 Document = dict[str, Any]
@@ -53,13 +56,25 @@ def document(url: str, fetch: Fetch) -> Document:
 
 
 def fetch_again(url: str, fetch: Fetch) -> Document:
-    """Like `document`, but past what is kept, unless that is from a moment ago."""
+    """Like `document`, but past what is kept: for who was signed to with a key that isn't in it.
+
+    When what is kept was fetched doesn't matter, as a key may be replaced right after; how often we
+    look does. In BETWEEN_LOOKS seconds it is looked for twice: the second time for the key that came
+    right after the first. Whoever comes while another looks has that one's document.
+    """
     kept = _kept(url)
-    if kept is not None and (
-        kept[0] > time.time() - BETWEEN_LOOKS or not _take_turn(url, seconds=BETWEEN_LOOKS)
-    ):
-        return _wait_for_newer(url, kept)
-    return _fetch(url, fetch, kept)
+    if kept is None:
+        return _fetch(url, fetch, None)
+    for look in _LOOKS:
+        if _begin_look(url, look):
+            try:
+                return _fetch(url, fetch, kept)
+            finally:
+                _end_look(url, look)
+        newer = _wait_for_newer(url, look, kept)
+        if newer is not None:
+            return newer
+    return kept[1]
 
 
 def _fetch(url: str, fetch: Fetch, kept: tuple[float, Document] | None) -> Document:
@@ -114,15 +129,33 @@ def _wait(url: str) -> Document | None:
     return None
 
 
-def _wait_for_newer(url: str, kept: tuple[float, Document]) -> Document:
-    """Another login may be fetching it because of the same unknown key."""
-    until = time.monotonic() + 1.0
-    while kept[0] <= time.time() - BETWEEN_LOOKS and time.monotonic() < until:
-        time.sleep(0.05)
+def _begin_look(url: str, look: str) -> bool:
+    try:
+        return cache.add(f"{_key(url)}:{look}", _LOOKING, timeout=BETWEEN_LOOKS)
+    except (RedisError, OSError):
+        return True
+
+
+def _end_look(url: str, look: str) -> None:
+    """It stays counted for as long again, by whatever it found."""
+    with suppress(RedisError, OSError):
+        cache.set(f"{_key(url)}:{look}", _LOOKED, timeout=BETWEEN_LOOKS)
+
+
+def _wait_for_newer(url: str, look: str, kept: tuple[float, Document]) -> Document | None:
+    """What another login finds that looks because of the same unknown key; None where nobody does."""
+    until = time.monotonic() + _PATIENCE_AGAIN
+    while True:
+        try:
+            is_looking = cache.get(f"{_key(url)}:{look}") == _LOOKING
+        except (RedisError, OSError):
+            return None
         newer = _kept(url)
         if newer is not None and newer[0] > kept[0]:
             return newer[1]
-    return kept[1]
+        if not is_looking or time.monotonic() >= until:
+            return None
+        time.sleep(0.05)
 
 
 def _key(url: str) -> str:

@@ -74,6 +74,13 @@ class GitHub(Provider, BaseOAuth2PKCE[Any]):
             expected="a primary address that GitHub has verified",
             received=f"{email or 'none'}, verified {verified}",
         )
+        suspended = person.get("suspended_at")
+        self.checks.record(
+            "GitHub user",
+            suspended is None,
+            expected="not suspended",
+            received=f"suspended {suspended}",
+        )
         return Claims(username=str(email) if passed else "", subject=subject)
 
     # --- the tokens afterwards --------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from social_core.backends.oauth import BaseOAuth2PKCE
 from social_core.exceptions import AuthResponseError, SocialAuthBaseException
@@ -37,12 +38,15 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
             "hub_id",
             "Hub ID",
             _(
-                "Only people of the HubSpot account with this number may sign in. Empty: of any account, "
-                "and whoever runs one says which addresses its users have."
+                "Only people of the HubSpot account with this number may sign in. It stands in every HubSpot "
+                "address, and at the top right under the account's name."
             ),
+            required=True,
             clean=hub_id,
         ),
     )
+
+    lacks_tenant = Q(options__hub_id__isnull=True) | Q(options__hub_id="")
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
@@ -83,10 +87,11 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
         )
         hub, user = person.get("hub_id"), person.get("user_id")
         wanted = self.option("hub_id")
+        # Whoever runs another account says which addresses its users have. None wanted fits nobody.
         self.checks.record(
             "hub ID",
-            type(hub) is int and str(hub) == (wanted or str(hub)),
-            expected=wanted or "any",
+            type(hub) is int and str(hub) == wanted,
+            expected=wanted,
             received=hub,
         )
         # HubSpot has no flag for it: it is the address that the person signs in to HubSpot with, and

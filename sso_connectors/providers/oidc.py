@@ -10,6 +10,7 @@ from social_core.exceptions import AuthResponseError, AuthSessionError
 
 from ..errors import ResponseRefused
 from ..reachable import validate_server_url
+from ..web_address import read_address
 from . import documents, id_token
 from .base import Claims, Provider
 from .options import Option
@@ -24,6 +25,8 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
     DEFAULT_USE_PKCE = True
     # Whether its ID tokens repeat the nonce of the request (Core 1.0 section 3.1.3.7, step 11).
     repeats_nonce: ClassVar[bool] = True
+    # Whether its userinfo endpoint says more of the person than an address that the ID token may lack.
+    asks_userinfo: ClassVar[bool] = False
 
     _configuration: dict[str, Any] | None = None
 
@@ -114,9 +117,10 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
         return {}
 
     def user_data(self, access_token: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The ID token's claims; the userinfo endpoint is asked only for an address that it lacks."""
+        """The ID token's claims; most userinfo endpoints are asked only for an address that it lacks."""
         claims = dict(self.id_token or {})
-        if claims.get("email") or not self.oidc_config().get("userinfo_endpoint"):
+        has_all = claims.get("email") and not self.asks_userinfo
+        if has_all or not self.oidc_config().get("userinfo_endpoint"):
             return claims
         found = self.get_json(
             self.userinfo_url(), headers={"Authorization": f"Bearer {access_token}"}
@@ -172,6 +176,31 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
         return True
 
 
+# Hosts where people of each customer sign in: whose people may, only the vendors' own methods ask.
+_OF_A_METHOD: Final[Mapping[str, str]] = {
+    "slack.com": "Slack",
+    "login.salesforce.com": "Salesforce",
+    "test.salesforce.com": "Salesforce",
+    "accounts.google.com": "Google",
+}
+
+
+def issuer_of_one_tenant(text: str) -> str:
+    """An Option's `clean` for the issuer of a provider that has no method of its own."""
+    text = server_url(text)
+    address = read_address(text)
+    of_many = address.scheme == "https" and address.port in (None, 443)
+    method = _OF_A_METHOD.get(address.host) if of_many else None
+    if method:
+        raise ValidationError(
+            _(
+                "People of every customer of %(method)s sign in there. Choose the method %(method)s."
+            ),
+            params={"method": method},
+        )
+    return text
+
+
 def server_url(text: str) -> str:
     """An Option's `clean` for an address that the server fetches from."""
     validate_server_url(text)
@@ -190,7 +219,7 @@ class GenericOpenIdConnect(OpenIdConnect):
             _("Issuer"),
             _("What the provider calls itself; its discovery document is found from it."),
             required=True,
-            clean=server_url,
+            clean=issuer_of_one_tenant,
         ),
         Option(
             "trust_email",

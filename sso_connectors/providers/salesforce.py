@@ -8,14 +8,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..identity import Grant
+from .base import Claims
 from .oidc import OpenIdConnect
 from .options import Option, fitting
 
 SERVER: Final = "https://{host}"
 DEFAULT_HOST: Final = "login.salesforce.com"
+# Where people of every organisation sign in; each organisation's administrator types its users' addresses.
+_OF_EVERYBODY: Final = (DEFAULT_HOST, "test.salesforce.com")
 # Salesforce doesn't say how long a session lasts; an organisation can't make it shorter than this.
 SHORTEST_SESSION: Final = 15 * 60
 _NAME: Final = r"(?!-)[a-z0-9]+(?:-[a-z0-9]+)*"  # no two hyphens: they part a sandbox's name
@@ -39,6 +43,22 @@ def salesforce_host(text: str) -> str:
     )
 
 
+# 15 characters, in which case counts, and where there are 18 a checksum of the case.
+_ORGANISATION: Final = re.compile(r"00D[A-Za-z0-9]{12}(?:[A-Z0-5]{3})?")
+_OF_THE_SUBJECT = re.compile(
+    r"https://[a-z0-9.-]+/id/(00D[A-Za-z0-9]{12})\w{0,3}/\w{15,18}"
+).fullmatch
+
+
+def organisation(text: str) -> str:
+    """An Option's `clean` for the ID of an organisation, in its form of 15 characters."""
+    return fitting(
+        text,
+        _ORGANISATION,
+        _("“%(text)s” is not the ID of an organisation; it looks like 00D5e000000abcd."),
+    )[:15]
+
+
 class Salesforce(OpenIdConnect):
     method = "salesforce"
     label = "Salesforce"
@@ -54,14 +74,35 @@ class Salesforce(OpenIdConnect):
             _("Salesforce host"),
             _(
                 "The My Domain, such as acme.my.salesforce.com: only people of that organisation sign in "
-                "there. Empty: login.salesforce.com, where people of every organisation do."
+                "there. Empty: login.salesforce.com, where people of every organisation do, so that the "
+                "organisation ID is needed."
             ),
             default=DEFAULT_HOST,
             clean=salesforce_host,
         ),
+        Option(
+            "organization_id",
+            _("Organisation ID"),
+            _(
+                "Only people of the organisation with this ID may sign in. Needed unless the host is a My "
+                "Domain; it stands in Setup under Company Information."
+            ),
+            clean=organisation,
+        ),
+    )
+
+    asks_userinfo = True  # which alone says whether the person is active, and of what kind
+    lacks_tenant = (Q(options__organization_id__isnull=True) | Q(options__organization_id="")) & (
+        Q(options__host__isnull=True) | Q(options__host__in=["", *_OF_EVERYBODY])
     )
 
     TOKEN_ENDPOINT_AUTH_METHOD = "client_secret_post"  # noqa: S105 - a name
+
+    @classmethod
+    def missing_options(cls, options: Mapping[str, Any]) -> list[str]:
+        host = options.get("host") or DEFAULT_HOST
+        is_open = host in _OF_EVERYBODY and not options.get("organization_id")
+        return ["organization_id"] if is_open else []
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:
@@ -81,6 +122,28 @@ class Salesforce(OpenIdConnect):
             "revocation_endpoint": f"{server}/services/oauth2/revoke",
             "jwks_uri": f"{server}/id/keys",
         }
+
+    # --- who it is --------------------------------------------------------------------------------
+
+    def identify(self, person: Mapping[str, Any]) -> Claims:
+        claims = super().identify(person)
+        wanted = self.option("organization_id")
+        if wanted or self.missing_options(self.client.options):
+            # Of the signed subject, and not of the fields around it.
+            found = _OF_THE_SUBJECT(claims.subject)
+            named = found[1] if found else None
+            self.checks.record(
+                "organisation", bool(wanted) and named == wanted, expected=wanted, received=named
+            )
+        # Partners and customers get into the same organisation by its sites, some by signing up there.
+        active, kind = person.get("active"), person.get("user_type")
+        self.checks.record(
+            "Salesforce user",
+            active is True and kind == "STANDARD",
+            expected="an active user of the type STANDARD",
+            received=f"active {active}, type {kind}",
+        )
+        return claims
 
     # --- the tokens afterwards --------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""Slack: OpenID Connect ("Sign in with Slack")."""
+"""Slack: OpenID Connect ("Sign in with Slack") of one workspace."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from social_core.exceptions import AuthProviderError
 
@@ -40,12 +41,15 @@ class Slack(OpenIdConnect):
             "team",
             "Workspace",
             _(
-                "Only members of the workspace with this ID may sign in. Empty: of any workspace, "
-                "and whoever runs one says which addresses its members have."
+                "Only members of the workspace with this ID may sign in. It stands in Slack's address in a "
+                "browser: app.slack.com/client/T…"
             ),
+            required=True,
             clean=team,
         ),
     )
+
+    lacks_tenant = Q(options__team__isnull=True) | Q(options__team="")
 
     # PKCE makes an app there a public client for good, which ours isn't; the nonce ties code to browser.
     DEFAULT_USE_PKCE = False
@@ -56,18 +60,16 @@ class Slack(OpenIdConnect):
         return ISSUER
 
     def auth_params(self, state: str | None = None) -> dict[str, Any]:
-        params = super().auth_params(state)
-        if self.option("team"):
-            params["team"] = self.option("team")
-        return params
+        return {**super().auth_params(state), "team": self.option("team")}
 
     def identify(self, person: Mapping[str, Any]) -> Claims:
         wanted, received = self.option("team"), person.get(TEAM_CLAIM)
-        # The parameter of the request is only a hint, which anybody can take away.
+        # The parameter of the request is only a hint, which anybody can take away; and whoever runs another
+        # workspace says which addresses its members have. None wanted fits nobody.
         self.checks.record(
             "workspace",
-            isinstance(received, str) and received == (wanted or received),
-            expected=wanted or "any",
+            bool(wanted) and received == wanted,
+            expected=wanted,
             received=received,
         )
         claims = super().identify(person)

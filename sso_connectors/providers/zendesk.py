@@ -12,6 +12,7 @@ from .base import Claims, Provider
 from .options import Option, fitting
 
 SERVER: Final = "https://{subdomain}.zendesk.com"
+_OF_THE_COMPANY: Final = ("agent", "admin")
 SCOPE: Final = "read"
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,61}")
 
@@ -76,8 +77,9 @@ class Zendesk(Provider, BaseOAuth2PKCE[Any]):
         if type(number) is not int:
             # Who isn't signed in is an anonymous user there, without a number.
             return {**user, "identities": []}
-        kind = "end_users" if user.get("role") == "end-user" else "users"
-        answer = self._ask(f"{kind}/{number}/identities", access_token)
+        if user.get("role") not in _OF_THE_COMPANY:  # who doesn't get in, and may not ask there
+            return {**user, "identities": []}
+        answer = self._ask(f"users/{number}/identities", access_token)
         identities = answer.get("identities") if isinstance(answer, dict) else None
         if not isinstance(identities, list):
             raise AuthResponseError(self, code="malformed_response", stage="user_info")
@@ -91,6 +93,14 @@ class Zendesk(Provider, BaseOAuth2PKCE[Any]):
 
     def identify(self, person: Mapping[str, Any]) -> Claims:
         number, email = person.get("id"), person.get("email")
+        role, suspended, active = (person.get(name) for name in ("role", "suspended", "active"))
+        # Anybody makes themselves an end user of a help center; and an agent who leaves becomes one.
+        self.checks.record(
+            "Zendesk user",
+            role in _OF_THE_COMPANY and suspended is False and active is True,
+            expected="an agent or administrator who is neither suspended nor deleted",
+            received=f"role {role}, suspended {suspended}, active {active}",
+        )
         is_verified = any(
             isinstance(each, dict)
             and each.get("type") == "email"

@@ -1,7 +1,10 @@
 """Tokens are planted, used, refreshed, refused and revoked; then they are looked for everywhere."""
 
+import json
 import logging
 from collections.abc import Iterator
+from html import escape
+from urllib.parse import quote, unquote_plus
 
 import pytest
 from django.test import Client
@@ -44,7 +47,8 @@ def hub() -> Iterator[Hub]:
 
 def repeat(request: Request) -> Reply:
     """A vendor whose errors repeat what it was sent."""
-    said = f"{request.headers.get('authorization')} {request.body.decode()}"
+    header, body = request.headers.get("authorization"), request.body.decode()
+    said = f"{header} {body} {unquote_plus(body)} {json.dumps(body)} {quote(body)} {escape(body)}"
     return as_json({"error": said, "error_description": said}, 500)
 
 

@@ -157,6 +157,7 @@ def globex(make_connector: ConnectorMaker) -> Connector:
         name="Globex",
         type="oauth2",
         authentication_method="hubspot",
+        options={"hub_id": "62515"},
         client_id="globex-app",
         client_secret=Secret.seal("of nobody"),
     )

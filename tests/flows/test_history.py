@@ -75,6 +75,7 @@ def test_return_that_can_not_be_and_one_that_costs_the_secret(
         "hub",
         type="oauth2",
         authentication_method="hubspot",
+        options={"hub_id": "62515"},
         client_id="acme-client",
         client_secret=Secret.seal("given to HubSpot"),
         certificates="",

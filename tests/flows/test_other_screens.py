@@ -40,6 +40,7 @@ def hub(make_connector: ConnectorMaker) -> Connector:
         name="Hub & Spoke Versicherungsgesellschaft auf Gegenseitigkeit",
         type="oauth2",
         authentication_method="hubspot",
+        options={"hub_id": "62515"},
         client_id="x",
         client_secret=Secret.seal("y"),
         certificates="",

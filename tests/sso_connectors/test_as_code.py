@@ -438,9 +438,41 @@ def test_an_absent_secret_keeps_what_is_stored(apply: Apply, secret: str) -> Non
 def test_options_are_the_whole_object(apply: Apply, secret: str) -> None:
     apply(with_hub())
     assert apply(with_hub(options={"hub_id": " 1234567 "})).lines == [NOTHING]
-    assert apply(with_hub(options={})).lines == ["connector hub: changed options"]
+    assert apply(with_hub(options={}, enabled=False)).lines == [
+        "connector hub: changed issuer_url, enabled, options"
+    ]
     assert hub().options == {}
-    assert apply(with_hub(options={"hub_id": ""})).lines == [NOTHING]
+    assert apply(with_hub(options={"hub_id": ""}, enabled=False)).lines == [NOTHING]
+
+
+@pytest.mark.row(32)
+def test_stored_secret_is_told_to_no_other_provider(
+    apply: Apply, refuse: Refuse, secret: str
+) -> None:
+    """As on the form: or whoever may write the file could have it sent to their own."""
+    apply(with_hub())
+    change = {"reference": "hub", "authentication_method": "oidc"}
+    elsewhere = {**change, "options": {"issuer": "https://evil.example"}}
+    told = (
+        "connectors[0] (hub): client_secret: the stored one belongs to another identity provider, and is "
+        "never sent to this one; give the client secret that this one gave you"
+    )
+    disguised = {**elsewhere, "enabled": False, "type": "saml2"}
+    for entry in (elsewhere, {**elsewhere, "enabled": False}, disguised):
+        assert refuse({"connectors": [entry]}) == [told]
+    assert hub().authentication_method == "hubspot"
+
+    apply({"connectors": [{**elsewhere, "client_secret": "another"}]})
+    assert (hub_secret(), hub().issuer_url) == ("another", "https://evil.example")
+
+
+def test_options_in_another_spelling_are_no_other_provider(apply: Apply, secret: str) -> None:
+    desk = {"authentication_method": "zendesk", "options": {"subdomain": "acme"}}
+    apply(with_hub(**desk))
+    desk["options"] = {"subdomain": " ACME "}
+    entry = {"reference": "hub", **desk}
+    assert apply({"connectors": [entry]}).lines == [NOTHING]
+    assert hub_secret() == secret
 
 
 @pytest.mark.row(33)

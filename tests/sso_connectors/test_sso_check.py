@@ -23,9 +23,11 @@ from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import SigningKey, default_key
 from tests.rigs.process import free_port
 from tests.vendors.hub import Hub, connect
+from tests.vendors.sign_in import make_oauth2
 
 pytestmark = pytest.mark.django_db
 
+OF_OLDER_VERSIONS = {"slack": "team", "hubspot": "hub_id", "salesforce": "organization_id"}
 CONTACT = "it@acme.example"
 ANOTHER = Fernet.generate_key().decode()
 
@@ -201,6 +203,7 @@ def test_many_unreadable_secrets_are_counted(make_connector: ConnectorMaker, set
             f"hub{number}",
             type="oauth2",
             authentication_method="hubspot",
+            options={"hub_id": "62515"},
             client_id="client",
             client_secret=Secret.seal("secret"),
         )
@@ -208,6 +211,21 @@ def test_many_unreadable_secrets_are_counted(make_connector: ConnectorMaker, set
     _status, found = findings()
     assert len(found) == 21
     assert found[-1]["more"] == 5
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize(("method", "option"), OF_OLDER_VERSIONS.items())
+def test_connector_without_its_tenant(
+    make_connector: ConnectorMaker, method: str, option: str
+) -> None:
+    """Complete for an earlier version, and nobody gets in under this one."""
+    old = make_oauth2(make_connector, method, enabled=False)
+    assert findings() == (0, [])
+    Connector.objects.filter(pk=old.pk).update(enabled=True, issuer_url="https://idp.example")
+    assert kinds() == (2, ["tenant_missing"])
+    _status, printed = run()
+    assert "acme: Nobody can sign in" in printed
+    assert f"Set the option {option} " in printed
 
 
 @pytest.mark.row(32)

@@ -23,6 +23,7 @@ class GitHubVendor(CodeGrantVendor):
         self.person = {
             "id": ALICE,
             "login": "alice",
+            "suspended_at": None,
             "email": "anything@typed.example",
             "emails": [
                 {"email": "alice@home.example", "primary": False, "verified": True},

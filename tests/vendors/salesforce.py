@@ -20,11 +20,17 @@ class SalesforceVendor(OidcVendor):
     scopes = frozenset({"openid", "email", "api", "refresh_token"})
     life = 0  # it never says
     rotates = True  # where the app's setting says so
-    in_userinfo_only = frozenset({"email", "email_verified"})
+    in_userinfo_only = frozenset({"email", "email_verified", "active", "user_type"})
 
     def __init__(self, *, host: str = "127.0.0.1") -> None:
         super().__init__(host=host)
-        self.person = {"sub": ALICE, "email": "alice@acme.example", "email_verified": True}
+        self.person = {
+            "sub": ALICE,
+            "email": "alice@acme.example",
+            "email_verified": True,
+            "active": True,
+            "user_type": "STANDARD",
+        }
         self.around_the_token: dict[str, Any] = {"instance_url": INSTANCE, "id": ALICE}
 
     def routes(self) -> dict[tuple[str, str], Handler]:

@@ -26,6 +26,8 @@ class ZendeskVendor(CodeGrantVendor):
             "email": "alice@acme.example",
             "verified": True,
             "role": "agent",
+            "suspended": False,
+            "active": True,
         }
         self.identities: list[dict[str, Any]] = [
             {"type": "phone_number", "value": "+15551234567", "verified": True, "primary": False},

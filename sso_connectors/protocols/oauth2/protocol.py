@@ -22,6 +22,7 @@ from ...errors import (
     Declined,
     IdentityProviderAway,
     IdentityProviderError,
+    LoginError,
     NoSuchLogin,
     NotAdmitted,
     ResponseRefused,
@@ -83,10 +84,10 @@ class OAuth2(Protocol):
         pending.returns_to = connector.redirect_address
         provider = provider_of(connector, pending, Checks())
         provider.consent_anew = provider.renews_by_consent and Token.lacks_consent(connector.pk)
-        with outbound.within(MAX_SECONDS), _explained(provider):
-            url = str(provider.auth_url())
         try:
-            addresses.validate_endpoint(url)  # it is from a document of the provider's
+            with outbound.within(MAX_SECONDS), _explained(provider):
+                url = str(provider.auth_url())
+            addresses.validate_endpoint(url)  # as the browser gets it
         except ValidationError as error:
             raise IdentityProviderError(in_english(error)) from error
         return Departure(url)
@@ -119,6 +120,8 @@ class OAuth2(Protocol):
         checks.record(
             "subject", bool(claims.subject), expected="a name for good", received=claims.subject
         )
+        if provider.is_secret(claims.username) or provider.is_secret(claims.subject):
+            raise ResponseRefused("The provider names the person by a secret of this sign-in.")
         if checks.failed:
             raise ResponseRefused(
                 "; ".join(f"{item.name}: received {item.received}" for item in checks.failed)
@@ -130,7 +133,7 @@ class OAuth2(Protocol):
             issuer=connector.issuer_url,
             key=connector.client_id,
             grant=provider.grant(response),
-            claims=provider.person if pending.is_test else {},
+            claims=provider.shown_claims() if pending.is_test else {},
         )
 
     def admitted(self, link: Link, identity: Identity) -> None:
@@ -275,6 +278,9 @@ def _explained(provider: Provider) -> Iterator[None]:
         if error.code in _AWAY:
             raise IdentityProviderAway(sentence) from error
         raise IdentityProviderError(sentence) from error
+    except LoginError as error:
+        error.detail = provider.without_secrets(error.detail)
+        raise
 
 
 def _sentence(error: SocialAuthBaseException) -> str:

@@ -77,6 +77,7 @@ def hub(make_connector: ConnectorMaker) -> Connector:
         "hub",
         type="oauth2",
         authentication_method="hubspot",
+        options={"hub_id": "62515"},
         client_id="acme-client",
         client_secret=Secret.seal(CANARY),
         certificates="",

@@ -312,7 +312,11 @@ def test_lost_key_is_said_on_the_field(
 
 ANOTHER_PROVIDER: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     "oidc": ("oidc", {"issuer": ISSUER}, {"issuer": "https://evil.example"}),
-    "salesforce": ("salesforce", {}, {"host": "evil.my.salesforce.com"}),
+    "salesforce": (
+        "salesforce",
+        {"host": "acme.my.salesforce.com"},
+        {"host": "evil.my.salesforce.com"},
+    ),
     "zoho_crm": ("zoho_crm", {}, {"accounts_server": "https://accounts.zoho.eu"}),
     "zendesk": ("zendesk", {"subdomain": "acme"}, {"subdomain": "evil"}),
     "entra": ("entra", {"tenant": "acme.example"}, {"tenant": "evil.example"}),

@@ -239,6 +239,7 @@ def test_credentials_of_the_client() -> None:
 
 
 @pytest.mark.row(32)
+@pytest.mark.row(47)
 def test_without_secrets(provider: OpenIdProvider) -> None:
     made = Plain(CLIENT)
     provider.faults["token"] = answering(200, b"{}")

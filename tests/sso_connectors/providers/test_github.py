@@ -22,6 +22,14 @@ def known() -> Known:
     return EVERY["github"]
 
 
+@pytest.mark.row(46)
+@pytest.mark.parametrize("suspended", ["2026-11-01T00:00:00Z", False, ""])
+def test_who_is_suspended(agent: Agent, vendor: GitHubVendor, alice: User, suspended: Any) -> None:
+    response = sign_in(agent, vendor, suspended_at=suspended)
+
+    assert refused(agent, response) == ("response_refused", {"GitHub user"})
+
+
 @pytest.mark.row(21)
 @pytest.mark.parametrize(
     "emails",

@@ -13,14 +13,16 @@ from sso_connectors.protocols.oauth2.tokens import access_token_for
 from sso_connectors.providers import Client
 from sso_connectors.providers.salesforce import SHORTEST_SESSION, Salesforce
 from tests.agent import Agent
+from tests.conftest import ConnectorMaker, UserMaker
 from tests.outside import refuse_any_other_way_out
 from tests.vendors.every import EVERY, Known
 from tests.vendors.salesforce import INSTANCE, SalesforceVendor
 from tests.vendors.server import VendorServer
-from tests.vendors.sign_in import provider, refused, sign_in
+from tests.vendors.sign_in import make_oauth2, provider, refused, sign_in
 from users.models import User
 
 REFUSED = "response_refused"
+ORGANISATION = "00D000000000001"
 HOST = "acme.my.salesforce.com"
 
 
@@ -58,7 +60,7 @@ def test_address_in_the_id_token(
     sign_in(agent, vendor)
 
     assert agent.username == "alice@acme.example"
-    assert not vendor.server.asked(vendor.userinfo_path)
+    assert vendor.server.asked(vendor.userinfo_path), "for the person's state"
 
 
 # --- the hosts ------------------------------------------------------------------------------------
@@ -126,8 +128,82 @@ def test_other_hosts(host: Any) -> None:
         Salesforce.clean_options({"host": host})
 
 
+# --- the organisation -------------------------------------------------------------------------------
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize("host", ["", "login.salesforce.com", "test.salesforce.com"])
+def test_organisation_is_needed_where_all_of_them_sign_in(host: str) -> None:
+    assert Salesforce.missing_options({"host": host}) == ["organization_id"]
+    assert Salesforce.missing_options({"host": host, "organization_id": ORGANISATION}) == []
+    assert Salesforce.missing_options({"host": HOST}) == []
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize(
+    ("subject", "gets_in"),
+    [
+        ("00D000000000001EAA/005000000000001AAA", True),
+        ("00D000000000001/005000000000001", True),
+        ("00D000000000666EAA/005000000000001AAA", False),
+        ("00D00000000000A/005000000000001", False),
+        ("00d000000000001/005000000000001", False),
+        ("00D000000000001", False),
+        ("00D000000000666/x/id/00D000000000001/005000000000001", False),
+    ],
+)
+def test_another_organisation(
+    agent: Agent,
+    vendor: SalesforceVendor,
+    make_connector: ConnectorMaker,
+    make_user: UserMaker,
+    subject: str,
+    gets_in: bool,
+) -> None:
+    """Its administrator types any address for its users, and Salesforce has them confirmed by mail only."""
+    options = {"host": HOST, "organization_id": ORGANISATION}
+    make_user("alice@acme.example", make_oauth2(make_connector, "salesforce", options))
+
+    response = sign_in(agent, vendor, sub=f"https://login.salesforce.com/id/{subject}")
+
+    if gets_in:
+        assert agent.username == "alice@acme.example"
+    else:
+        assert refused(agent, response) == (REFUSED, {"organisation"})
+
+
+@pytest.mark.parametrize("text", ["00D5e000000abc", "00X5e000000abcd", "00D5e000000abcd/", "acme"])
+def test_what_is_no_organisation(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Salesforce.clean_options({"organization_id": text})
+
+
+def test_organisation_in_one_spelling() -> None:
+    for text in ("00D5e000000abcd", " 00D5e000000abcdEAX "):
+        assert Salesforce.clean_options({"organization_id": text}) == {
+            "organization_id": "00D5e000000abcd"
+        }
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"active": value} for value in (False, None, "true", 1)),
+        *(
+            {"user_type": kind}
+            for kind in (None, "CSPLITEPORTAL", "POWER_PARTNER", "GUEST", ["STANDARD"])
+        ),
+    ],
+    ids=str,
+)
+def test_who_is_no_active_user(
+    agent: Agent, vendor: SalesforceVendor, alice: User, lie: dict[str, Any]
+) -> None:
+    assert refused(agent, sign_in(agent, vendor, **lie)) == (REFUSED, {"Salesforce user"})
+
+
 def test_default_host() -> None:
-    assert Salesforce.missing_options({}) == []
     assert Salesforce.issuer_of({}) == "https://login.salesforce.com"
 
 

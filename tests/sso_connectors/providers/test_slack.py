@@ -1,4 +1,4 @@
-"""Slack: one workspace or any, errors that come with status 200, and no PKCE."""
+"""Slack: one workspace, errors that come with status 200, and no PKCE."""
 
 from typing import Any
 
@@ -10,10 +10,9 @@ from sso_connectors.identity import Grant
 from sso_connectors.models import Connector
 from sso_connectors.providers.slack import Slack
 from tests.agent import Agent
-from tests.conftest import ConnectorMaker, UserMaker
 from tests.vendors.every import EVERY, Known
 from tests.vendors.server import as_json
-from tests.vendors.sign_in import make_oauth2, provider, refused, sign_in
+from tests.vendors.sign_in import provider, refused, sign_in
 from tests.vendors.slack import TEAM, SlackVendor
 from users.models import User
 
@@ -31,7 +30,7 @@ def test_workspace_is_asked_for(agent: Agent, vendor: SlackVendor, alice: User) 
     assert vendor.asked["team"] == TEAM
 
 
-@pytest.mark.row(21)
+@pytest.mark.row(46)
 @pytest.mark.parametrize("team", ["T0OTHERXX", None, "", [TEAM]])
 def test_another_workspace(agent: Agent, vendor: SlackVendor, alice: User, team: Any) -> None:
     """Whoever runs a workspace says which addresses its members have."""
@@ -40,37 +39,10 @@ def test_another_workspace(agent: Agent, vendor: SlackVendor, alice: User, team:
     assert refused(agent, response) == ("response_refused", {"workspace"})
 
 
-@pytest.fixture
-def of_any_workspace(
-    make_connector: ConnectorMaker, make_user: UserMaker, vendor: SlackVendor
-) -> User:
-    return make_user("alice@acme.example", make_oauth2(make_connector, "slack"))
-
-
-def test_any_workspace(agent: Agent, vendor: SlackVendor, of_any_workspace: User) -> None:
-    sign_in(agent, vendor, **{TEAM_CLAIM: "T0OTHERXX"})
-
-    assert "team" not in vendor.asked
-    assert agent.username == "alice@acme.example"
-
-
-@pytest.mark.row(23)
-def test_one_user_id_in_two_workspaces(
-    agent: Agent, vendor: SlackVendor, of_any_workspace: User
-) -> None:
-    sign_in(agent, vendor)
-    agent.client.logout()
-
-    response = sign_in(agent, vendor, **{TEAM_CLAIM: "T0OTHERXX"})
-
-    assert refused(agent, response) == ("not_admitted", {"subject"})
-
-
-def test_workspace_must_be_named(agent: Agent, vendor: SlackVendor, of_any_workspace: User) -> None:
-    lie: dict[str, Any] = {TEAM_CLAIM: None}
-    response = sign_in(agent, vendor, **lie)
-
-    assert refused(agent, response) == ("response_refused", {"workspace"})
+@pytest.mark.row(46)
+def test_workspace_is_required() -> None:
+    assert Slack.missing_options({}) == ["team"]
+    assert Slack.missing_options({"team": TEAM}) == []
 
 
 @pytest.mark.row(19)

@@ -25,12 +25,30 @@ def known() -> Known:
     return EVERY["zendesk"]
 
 
-def test_end_user_signs_in(agent: Agent, vendor: ZendeskVendor, alice: User) -> None:
-    """Whoever is linked here may be anybody there."""
-    sign_in(agent, vendor, role="end-user")
+@pytest.mark.row(46)
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"role": role} for role in ("end-user", None, "", "Agent", ["agent"])),
+        *({"suspended": value} for value in (True, None, "false", 0)),
+        *({"active": value} for value in (False, None, "true", 1)),
+    ],
+    ids=str,
+)
+def test_who_is_no_agent_any_more_or_never_was(
+    agent: Agent, vendor: ZendeskVendor, alice: User, lie: dict[str, Any]
+) -> None:
+    """Anybody makes themselves an end user; an agent who is downgraded becomes one, with the same number."""
+    cause, failed = refused(agent, sign_in(agent, vendor, **lie))
+
+    assert cause == REFUSED
+    assert "Zendesk user" in failed
+
+
+def test_administrator_signs_in(agent: Agent, vendor: ZendeskVendor, alice: User) -> None:
+    sign_in(agent, vendor, role="admin")
 
     assert agent.username == "alice@acme.example"
-    assert not vendor.server.asked(IDENTITIES)
 
 
 # --- the account ----------------------------------------------------------------------------------

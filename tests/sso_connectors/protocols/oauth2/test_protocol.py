@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -30,6 +30,7 @@ from tests.agent import Agent
 from tests.conftest import ConnectorMaker
 from tests.idp import OMIT
 from tests.openid import (
+    CLIENT_SECRET,
     OpenIdProvider,
     Person,
     a_key,
@@ -41,6 +42,7 @@ from tests.openid import (
     redirecting,
 )
 from tests.outside import refuse_any_other_way_out
+from tests.sso_connectors.test_web_address import ODD
 from users.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(38)]
@@ -245,6 +247,64 @@ def test_provider_that_repeats_what_it_was_sent(
     assert "You sent {" in attempt.detail
 
 
+@pytest.mark.row(47)
+@pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize("status", [200, 400])
+def test_provider_that_repeats_the_request_as_it_came(
+    agent: Agent, provider: OpenIdProvider, alice: User, way: str, status: int
+) -> None:
+    """The header of HTTP Basic, and a body in which the secret is percent-encoded."""
+    provider.way, secret = way, CLIENT_SECRET
+    answer = provider.authorize(agent.start_oauth())
+    spelled: list[str] = [secret, quote(secret, safe=""), quote_plus(secret)]
+
+    def repeat() -> None:
+        (request,) = provider.asked("token")
+        header = request.headers.get("authorization", "")
+        body = urlencode(request.fields)
+        spelled.extend([*header.split()[1:], request.fields["code"]])
+        said = {"error": "invalid_client", "error_description": f"{header} {body}"}
+        provider.faults["token"] = answering(status, json.dumps(said).encode())
+
+    provider.hooks["token"] = repeat
+    response = agent.bring(answer)
+    provider.hooks.clear()
+
+    assert response.status_code == 403
+    kept = json.dumps(list(Attempt.objects.values("detail", "checks")), default=str)
+    assert "invalid_client" in kept
+    assert [each for each in spelled if each in kept] == []
+
+
+@pytest.mark.row(47)
+@pytest.mark.parametrize("error", ["server_error", "access_denied", "invalid_client"])
+def test_error_by_way_of_the_browser_that_repeats_our_secret(
+    agent: Agent, provider: OpenIdProvider, alice: User, error: str
+) -> None:
+    answer = provider.authorize(agent.start_oauth())
+    secret = quote(CLIENT_SECRET, safe="")
+    del answer["code"]
+    said = {**answer, "error": error, "error_description": f"Not {secret}, sorry"}
+
+    assert agent.bring(said).status_code >= 400
+    assert Attempt.objects.get().detail.endswith("Not …, sorry")
+
+
+@pytest.mark.row(47)
+@pytest.mark.parametrize("claim", ["email", "sub", "nonce", "aud", "iss"])
+def test_person_who_is_called_by_our_secret(
+    agent: Agent, provider: OpenIdProvider, alice: User, claim: str
+) -> None:
+    """A check keeps what it received, and a link what the person is called for good."""
+    secret = quote(CLIENT_SECRET, safe="")
+    response = agent.sign_in_oauth(provider, claims={claim: f"{secret}@acme.example"})
+
+    assert response.status_code == 403
+    kept = json.dumps(list(Attempt.objects.values()), default=str)
+    assert secret not in kept
+    assert not Link.objects.filter(subject__contains=secret).exists()
+
+
 @pytest.mark.row(32)
 def test_userinfo_that_repeats_the_token(
     agent: Agent, provider: OpenIdProvider, alice: User
@@ -268,7 +328,8 @@ def test_userinfo_that_repeats_the_token(
 # --- documents that make no sense -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", JUNK + UNKEEPABLE, ids=ascii)
+@pytest.mark.row(31)
+@pytest.mark.parametrize("value", [*JUNK, *UNKEEPABLE, *ODD], ids=ascii)
 @pytest.mark.parametrize(
     "name", ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"]
 )
