@@ -27,7 +27,7 @@ from social_core.exceptions import (
 )
 from social_core.utils import http_error, url_add_parameters
 
-from .. import outbound
+from .. import addresses, outbound
 from ..attempts import Checks
 from ..identity import Grant
 from .options import Option

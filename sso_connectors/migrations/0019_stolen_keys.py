@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sso_connectors', '0015_attempt_in_order'),
+        ('sso_connectors', "0018_redirect_uri"),
     ]
 
     operations = [

@@ -23,7 +23,7 @@ def mark(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sso_connectors', '0015_attempt_in_order'),
+        ('sso_connectors', "0017_never_came_back"),
     ]
 
     operations = [
