@@ -208,6 +208,8 @@ FORMAT_MODULE_PATH = "maker.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+# Locked files, by which all workers of this machine count whom they wait for.
+EXCHANGES_DIR = VAR_DIR / "exchanges"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
