@@ -43,7 +43,9 @@ def fill(connector: Connector) -> Iterator[Callable[[], ExitStack]]:
         def take() -> ExitStack:
             held = all_held.enter_context(ExitStack())
             for _ in range(exchanges.PER_HOST_WITHOUT_THREADS):
-                held.enter_context(exchanges.under_way(urlsplit(connector.issuer_url).hostname or ""))
+                held.enter_context(
+                    exchanges.under_way(urlsplit(connector.issuer_url).hostname or "")
+                )
             return held
 
         yield take
