@@ -13,10 +13,8 @@ from typing import Any, Final
 
 from django.core.cache.backends.redis import RedisCache as DjangoRedisCache
 from django.core.cache.backends.redis import RedisCacheClient
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 
 PATIENCE: Final = 0.3  # seconds, for each of connecting, sending and receiving
 PAUSE: Final = 5.0  # seconds
@@ -79,8 +77,7 @@ class GuardedClient(RedisCacheClient):
     """Django makes one for each thread; the pause is common to all."""
 
     def __init__(self, servers: list[str], **options: Any) -> None:
-        # A retry would double each wait, and sleep between: there is the pause instead.
-        super().__init__(servers, **{**_DEFAULTS, "retry": Retry(NoBackoff(), 0), **options})
+        super().__init__(servers, **{**_DEFAULTS, **options})
         self.pause = _pauses.setdefault("\n".join(servers), _Pause())
 
 
