@@ -105,12 +105,11 @@ def _wait(request: HttpRequest) -> HttpResponse:
     """
     again = request.GET.copy()
     again["waited"] = str(waits_so_far(request) + 1)
-    return render(
-        request,
-        "sso_connectors/wait.html",
-        # Not all at once: those who came together would meet again.
-        {"address": f"?{again.urlencode()}", "seconds": 2 + secrets.randbelow(2)},
-    )
+    address = f"?{again.urlencode()}"
+    response = render(request, "sso_connectors/wait.html", {"address": address})
+    # Not all at once: those who came together would meet again.
+    response["Refresh"] = f"{2 + secrets.randbelow(2)};url={address}"
+    return response
 
 
 def _begin_again(request: HttpRequest, token: str) -> HttpResponse:
