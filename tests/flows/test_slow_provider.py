@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from playwright.sync_api import Page, expect
 
 from sso_connectors import exchanges
 from sso_connectors.attempts import Attempt, Outcome
@@ -24,6 +25,7 @@ from tests.openid import OpenIdProvider
 from users.models import User
 
 from . import ways
+from .pictures import look
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(44)]
 
@@ -172,3 +174,23 @@ def test_a_login_has_one_time_for_all_that_is_asked(
     attempt = ways.refused(response, "identity_provider_away", 424)
     assert "didn't answer in time" in attempt.detail
     assert protocol.MAX_SECONDS == 10
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_page_goes_on_by_itself(
+    page: Page, site: str, provider: OpenIdProvider, connector: Connector, monkeypatch: Any
+) -> None:
+    host = urlsplit(connector.issuer_url).hostname or ""
+    with ExitStack() as held:
+        for number in range(exchanges.PER_HOST):
+            monkeypatch.setattr(exchanges, "PER_HOST_WITHOUT_THREADS", number + 1)
+            monkeypatch.setattr(exchanges, "IN_ALL_WITHOUT_THREADS", number + 1)
+            held.enter_context(exchanges.under_way(host))
+        with monkeypatch.context() as patch:
+            patch.setattr("sso_connectors.views.secrets.randbelow", lambda _: 600)
+            page.goto(f"{site}/api/sso/login/acme")
+            look(page, "wait")
+        page.get_by_role("link", name="Continue").click()
+        expect(page.get_by_role("heading", name="One moment")).to_be_visible()
+    page.wait_for_url(f"{provider.issuer}/**")
