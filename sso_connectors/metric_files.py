@@ -93,5 +93,5 @@ def value_class(mapped: type[Any]) -> type[Any]:
 def guard() -> None:
     """Have all metrics that are made from now on use these files. The very class is chosen at import."""
     if values.ValueClass is not values.MutexValue:
-        values.MmapedDict = AllocatedDict  # type: ignore[misc]
+        values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
         values.ValueClass = value_class(values.MultiProcessValue())  # type: ignore[no-untyped-call]

@@ -75,7 +75,7 @@ def _write(rows: QuerySet[Any], **values: Any) -> int:
     """
     free = rows.select_for_update(skip_locked=True, no_key=True).values("pk")
     with transaction.atomic():
-        return rows.model._base_manager.filter(pk__in=free).update(**values)
+        return int(rows.model._base_manager.filter(pk__in=free).update(**values))
 
 
 def _common_cause(connector: Connector) -> str:

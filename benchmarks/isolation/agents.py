@@ -88,7 +88,7 @@ def coming_back(scene: Scene, *, agents: int) -> Iterator[None]:
 
 
 def _come_back(port: int, over: threading.Event) -> None:
-    cookies = {}
+    cookies: dict[str, str] = {}
     address = f"/api/sso/login/{SLOW}"
     while not over.is_set():
         with closing(http.client.HTTPConnection(HOST, port, timeout=60)) as connection:

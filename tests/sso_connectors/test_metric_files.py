@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from prometheus_client import values
@@ -109,23 +109,27 @@ def test_with_room_everything_is_counted(tmp_path: Path) -> None:
 
 def test_a_file_has_all_its_blocks_before_it_is_mapped(tmp_path: Path) -> None:
     file = tmp_path / "counter_1.db"
-    AllocatedDict(str(file)).close()
+    _make(AllocatedDict, file)
     found = file.stat()
     assert found.st_blocks * 512 >= found.st_size == 65536
 
+    # Left by an earlier release, and a process of that number is there again.
     sparse = tmp_path / "counter_2.db"
-    MmapedDict(
-        str(sparse)
-    ).close()  # left by an earlier release, and a process of that number is there again
+    _make(MmapedDict, sparse)
     assert sparse.stat().st_blocks * 512 < 65536
-    AllocatedDict(str(sparse)).close()
+    _make(AllocatedDict, sparse)
     assert sparse.stat().st_blocks * 512 >= 65536
+
+
+def _make(kind: Any, file: Path) -> None:
+    kind(str(file)).close()
 
 
 def test_a_folder_that_is_gone_is_as_a_full_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
-    value = value_class(values.MultiProcessValue())("counter", "a", "a", (), (), "")
+    multi_process: Any = values.MultiProcessValue
+    value = value_class(multi_process())("counter", "a", "a", (), (), "")
     value.inc(1)
     assert value.get() == 1
