@@ -5,6 +5,7 @@ With --before REVISION the same is done with that revision's code, taken out of 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -61,14 +62,14 @@ def _measure(
     results: Results = {}
     with scene(code, threads=threads, redis_url=redis_url, roster=roster, folder=folder) as made:
         for fault, happening in all_faults(sizes).items():
-            if options.only and fault != "none" and options.only not in fault:
+            if fault != "none" and not re.search(options.only, fault):
                 continue
-            say(f"{name}: {fault}")
             try:
                 with happening(made):
                     results[fault] = others(made, seconds=options.seconds, rate=options.rate)
             except ServerFailedError:
                 results[fault] = None
+            say(f"{name}: {fault}: {', '.join(_cells(results, fault))}")
     return results
 
 
@@ -133,7 +134,7 @@ def _options() -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("--before", default="", help="a revision whose code is measured too")
-    parser.add_argument("--only", default="", help="faults with this in their names")
+    parser.add_argument("--only", default="", help="faults whose names match this pattern")
     wants: list[tuple[str, Callable[[str], float], float, str]] = [
         ("threads", int, 8, "threads of a worker; 0: gunicorn's default"),
         ("threads-before", int, 0, "the same, of the revision before"),

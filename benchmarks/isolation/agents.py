@@ -16,7 +16,7 @@ from ..storm.browser import Browser, LoginLost
 from ..storm.login import sign_in
 from .scene import HOST, SLOW, Scene
 
-SECONDS_TO_DRAIN: Final = 60.0
+SECONDS_TO_DRAIN: Final = 40.0
 _GOES_ON: Final = re.compile(r"(\d+);url=(.*)")
 
 
