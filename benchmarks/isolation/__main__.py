@@ -107,6 +107,8 @@ def _cells(results: Results, fault: str) -> list[str]:
         return ["no worker", "no worker", "", "all"]
     number = len(measured.seconds) + len(measured.lost)
     lost = f"{len(measured.lost)} of {number}" if measured.lost else "0"
+    if not measured.seconds:
+        return ["none in", "none in", "", lost]
     return [
         f"{measured.percentile(0.5):.2f}",
         f"{measured.percentile(0.99):.2f}",

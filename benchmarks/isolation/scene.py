@@ -22,8 +22,8 @@ HOST: Final = "127.0.0.1"
 SLOW: Final = "slow"
 WORKERS: Final = 4
 SECONDS_TO_START: Final = 20
-# A folder that holds the files of one process at most.
-SMALL_DISK: Final = "64k"
+# One block: not even the files of one process.
+SMALL_DISK: Final = "4k"
 
 
 @dataclass(frozen=True)
