@@ -82,6 +82,11 @@ commands: $(DEVELOPMENT)  ## Measure sso_apply and sso_cleanup at 10,000 connect
 storm: $(PRACTICE)  ## Sign 5,000 agents in at once beside a peer (ARGS='--agents N --concurrency N')
 	@$(BIN)/python -m benchmarks.storm $(ARGS)
 
+# As for the storm. A full folder for metrics is mounted out of sight, which takes root.
+.PHONY: isolation
+isolation: $(DEVELOPMENT)  ## Measure what one fault costs all others (ARGS='--before REVISION --only NAME')
+	@$(BIN)/python -m benchmarks.isolation $(ARGS)
+
 # What an operator sets in production, so that the checks judge that and not the defaults.
 PRODUCTION := PUBLIC_BASE_URL=https://sso.example.org \
 	DATABASE_URL=postgres://maker@db.example.org/maker \

@@ -15,6 +15,9 @@ from django.utils.translation import override
 class LoginError(Exception):
     """A login that goes no further.
 
+    `status` is never 5xx: load balancers take an instance out for these, and a login that fails because of
+    one customer's provider or secret would stop everybody's (docs/operators.md).
+
     `code` names the cause for administrators and logs; `attempt_code` the attempt that keeps it.
     `detail` is one sentence for administrators; it may hold what a stranger sent, so it is shown
     escaped and never logged.
@@ -72,7 +75,7 @@ class IdentityProviderAway(LoginError):
     """The identity provider can't be reached, or doesn't answer properly; trying again may work."""
 
     code = "identity_provider_away"
-    status = HTTPStatus.BAD_GATEWAY
+    status = HTTPStatus.FAILED_DEPENDENCY
 
 
 class Declined(LoginError):
@@ -85,7 +88,6 @@ class SecretUnreadable(LoginError):
     """The connector's client secret was made by a key that we no longer have."""
 
     code = "secret_unreadable"
-    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class NoSuchLogin(LoginError):

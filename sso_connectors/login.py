@@ -9,7 +9,7 @@ Whatever ends a login raises a LoginError, whose `attempt` keeps the whole reaso
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from users.models import User
 
-from . import addresses
+from . import addresses, exchanges
 from .attempts import Attempt, Checks, Purpose, as_text
 from .backends import start_session
 from .errors import (
@@ -45,6 +45,7 @@ from .pending import ASK_AGAIN, HANDLE_LIFETIME, PendingLogin, browser_mark
 from .protocols import PROTOCOLS, Answer, Departure
 from .states import note_failed, note_passed, note_used
 from .throttle import brake, due
+from .turns import Turn, last_wait_fails
 
 _UNSOLICITED_SALT = "sso_connectors.unsolicited"
 
@@ -56,7 +57,7 @@ def begin_login(
 
     ask_again: the person asks to be asked for the password, where the identity provider can do that.
 
-    Raises TooManyStarts, UnknownConnector or ConnectorNotReady.
+    Raises TooManyStarts, UnknownConnector or ConnectorNotReady, and HostBusy when the agent is to come again.
     """
     brake(request, what="start")
     attempt = Attempt(connector_reference=as_text(reference, limit=100))
@@ -65,13 +66,14 @@ def begin_login(
         attempt.connector, attempt.connector_reference = connector, connector.reference
         if not connector.signs_in:
             raise ConnectorNotReady(_why_not_ready(connector))
-        return _depart(
-            connector,
-            attempt,
-            browser=browser,
-            next=addresses.safe_next(next_path),
-            asked={ASK_AGAIN: True} if ask_again and can_ask_again(connector) else {},
-        )
+        with last_wait_fails(request):
+            return _depart(
+                connector,
+                attempt,
+                browser=browser,
+                next=addresses.safe_next(next_path),
+                asked={ASK_AGAIN: True} if ask_again and can_ask_again(connector) else {},
+            )
 
 
 def can_ask_again(connector: Connector) -> bool:
@@ -92,7 +94,8 @@ def begin_test(connector: Connector, *, starter: User, browser: str) -> Departur
     with _recording(attempt):
         if connector.missing():
             raise ConnectorNotReady(_why_not_ready(connector))
-        return _depart(connector, attempt, browser=browser, is_test=True)
+        with last_wait_fails():
+            return _depart(connector, attempt, browser=browser, is_test=True)
 
 
 def receive_answer(request: HttpRequest) -> dict[str, str]:
@@ -127,11 +130,13 @@ class Finished:
 def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
     """Claim the answered login of this browser, and start its session; return where to go.
 
-    What may have changed since the answer was verified is checked again. Raises LoginError.
+    What may have changed since the answer was verified is checked again. Raises LoginError, and HostBusy, with
+    the login still unclaimed, when the browser is to come again.
     """
     brake(request, what="finish")
-    with _recording(Attempt()) as record:
-        pending = _claim(request, browser) if browser else None
+    with ExitStack() as held, _recording(Attempt()) as record:
+        turn = Turn(request, held)
+        pending = _claim(request, browser, turn) if browser else None
         if pending is None:
             raise NoSuchLogin("It has been used, has expired, or began in another browser.")
         record.attempt, record.checks = pending.attempt, pending.checks
@@ -141,6 +146,7 @@ def complete_login(request: HttpRequest, *, browser: str | None) -> Finished:
         connector, protocol = pending.connector, PROTOCOLS[pending.connector.type]
         if connector.missing() or not (connector.enabled or pending.is_test):
             raise ConnectorNotReady(f"The connector is {connector.state.value} by now.")
+        turn.must_have_come()
         identity = protocol.conclude(pending, record.checks)
         record.attempt.username = as_text(identity.username, limit=253)
         if pending.is_test:
@@ -233,6 +239,9 @@ def _depart(connector: Connector, attempt: Attempt, *, browser: str, **fields: o
         attempt.save()
         departure = PROTOCOLS[connector.type].begin(connector, pending)
         pending.save()
+    except exchanges.HostBusy:
+        attempt.delete()  # nothing has begun, and who comes again begins another
+        raise
     except IntegrityError as error:
         attempt.connector = None
         raise UnknownConnector("The connector was deleted meanwhile.") from error
@@ -251,9 +260,9 @@ def _read(request: HttpRequest) -> Answer:
     raise BadMessage("This is not an answer of an identity provider.")
 
 
-def _claim(request: HttpRequest, browser: str) -> PendingLogin | None:
+def _claim(request: HttpRequest, browser: str, turn: Turn) -> PendingLogin | None:
     if "handle" in request.GET:
-        return PendingLogin.claim(handle=request.GET["handle"], browser=browser)
+        return PendingLogin.claim(handle=request.GET["handle"], browser=browser, before=turn)
     for connector_type, protocol in PROTOCOLS.items():
         arrival = protocol.arrival(request)
         if arrival is not None:
@@ -262,6 +271,7 @@ def _claim(request: HttpRequest, browser: str) -> PendingLogin | None:
                 request_id=arrival.request_id,
                 connector_type=connector_type,
                 browser=browser,
+                before=turn,
             )
     return None
 

@@ -8,6 +8,10 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
+from . import metric_files
+
+metric_files.guard()
+
 ATTEMPTS: Final = Counter(
     "sso_attempts",
     "Logins that ended, by connector and how: signed_in, or the cause of the failure.",

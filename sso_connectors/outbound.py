@@ -250,7 +250,7 @@ def _pools() -> urllib3.PoolManager:
     """Connections kept for reuse, by scheme, host and port; safe to share among threads."""
     context = ssl.create_default_context()
     context.sslsocket_class = _TimedTlsSocket
-    pools = urllib3.PoolManager(num_pools=32, maxsize=4, ssl_context=context)
+    pools = urllib3.PoolManager(num_pools=32, maxsize=8, ssl_context=context)
     pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return pools
 

@@ -9,6 +9,7 @@ can disagree, whatever the number of processes.
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
 
@@ -121,10 +122,16 @@ class PendingLogin(models.Model):
         return handle if updated == 1 else None
 
     @classmethod
-    def claim(cls, *, handle: str, browser: str) -> Self | None:
-        """Take an answered login for good; None unless it is this browser's and fresh."""
+    def claim(
+        cls, *, handle: str, browser: str, before: Callable[[Self], None] | None = None
+    ) -> Self | None:
+        """Take an answered login for good; None unless it is this browser's and fresh.
+
+        before: called with the login that is about to be taken; what it raises leaves it as it is.
+        """
         return cls._claim(
             browser,
+            before=before,
             handle_hash=digest(handle),
             state=PendingState.ANSWERED,
             answered_at__gt=timezone.now() - HANDLE_LIFETIME,
@@ -132,11 +139,18 @@ class PendingLogin(models.Model):
 
     @classmethod
     def claim_with(
-        cls, kept: dict[str, Any], *, request_id: str, connector_type: str, browser: str
+        cls,
+        kept: dict[str, Any],
+        *,
+        request_id: str,
+        connector_type: str,
+        browser: str,
+        before: Callable[[Self], None] | None = None,
     ) -> Self | None:
         """Take a login whose answer came with the browser's cookie, so that it needs no handle."""
         pending = cls._claim(
             browser,
+            before=before,
             of_connector={"connector__type": connector_type},
             request_id=request_id,
             state=PendingState.BEGUN,
@@ -147,7 +161,12 @@ class PendingLogin(models.Model):
 
     @classmethod
     def _claim(
-        cls, browser: str, *, of_connector: dict[str, Any] | None = None, **conditions: Any
+        cls,
+        browser: str,
+        *,
+        before: Callable[[Self], None] | None = None,
+        of_connector: dict[str, Any] | None = None,
+        **conditions: Any,
     ) -> Self | None:
         """The UPDATE decides between rivals; the row is read first only to have its contents.
 
@@ -161,6 +180,8 @@ class PendingLogin(models.Model):
         pending = next(iter(readable), None)
         if pending is None:
             return None
+        if before is not None:
+            before(pending)
         claimed = mine.update(state=PendingState.CLAIMED, answer={}, asked={})
         return pending if claimed == 1 else None
 

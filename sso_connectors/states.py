@@ -4,14 +4,17 @@ Only attempts that count say something: those that passed; whose answer the iden
 for, or our server fetched; and those whose browser came back to the failure page with the cookie it began with.
 The reply URL is open to everybody, so whatever else is posted there is kept on an attempt, and no more.
 
-A login costs no write here unless the state changes, but for one an hour for each certificate.
+A login costs no write here unless the state changes, but for one an hour for each certificate. And none waits:
+where another transaction holds the row (a form that is saved, a file that is applied, an UPDATE in a shell), nothing is
+written, and the next login writes it.
 """
 
 import time
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from .attempts import IS_CODE, Attempt, Outcome
@@ -32,9 +35,8 @@ def note_passed(connector: Connector) -> None:
     """A test or a sign-in passed, by what `connector` trusted when it was loaded."""
     if connector.tested_at is None or connector.failing_cause:
         # A change of what it trusts, made meanwhile, has changed this time too.
-        Connector.objects.filter(pk=connector.pk, updated_at=connector.updated_at).update(
-            tested_at=timezone.now(), failing_cause=""
-        )
+        judged = Connector.objects.filter(pk=connector.pk, updated_at=connector.updated_at)
+        _write(judged, tested_at=timezone.now(), failing_cause="")
 
 
 def note_failed(attempt: Attempt) -> None:
@@ -47,7 +49,7 @@ def note_failed(attempt: Attempt) -> None:
         return
     cause = _common_cause(connector)
     if cause != connector.failing_cause:
-        Connector.objects.filter(pk=connector.pk).update(failing_cause=cause)
+        _write(Connector.objects.filter(pk=connector.pk), failing_cause=cause)
 
 
 def note_came_back(code: str, *, browser: str | None) -> None:
@@ -80,12 +82,24 @@ def note_used(connector: Connector, identity: Identity) -> None:
         return
     now = timezone.now()
     long_ago = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
-    Certificate.objects.filter(long_ago, connector=connector, fingerprint=identity.key).update(
-        last_used_at=now
-    )
+    rows = Certificate.objects.filter(long_ago, connector=connector, fingerprint=identity.key)
+    if not _write(rows, last_used_at=now) and rows.exists():
+        return  # somebody holds it: the next sign-in notes it
     if len(_noted) >= _MOST_NOTED:
         _noted.clear()
     _noted[certificate] = time.monotonic() + USE_NOTED_EVERY.total_seconds()
+
+
+def _write(rows: QuerySet[Any], **values: Any) -> int:
+    """Update those of `rows` that nobody holds, without waiting for the others; return how many.
+
+    An UPDATE alone waits for whoever holds its row, and every agent of that connector with it. The lock is the
+    one of an UPDATE that changes no key, or a login that begins here meanwhile would count as a holder. SQLite has no
+    locks on rows: there a login waits for any writer, since it writes itself.
+    """
+    free = rows.select_for_update(skip_locked=True, no_key=True).values("pk")
+    with transaction.atomic():
+        return int(rows.model._base_manager.filter(pk__in=free).update(**values))
 
 
 def _common_cause(connector: Connector) -> str:

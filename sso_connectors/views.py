@@ -1,5 +1,6 @@
 """The addresses that agents' browsers meet: a few lines each, the story is in login.py."""
 
+import secrets
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ from .errors import (
     NotAdmitted,
     ResponseRefused,
 )
+from .exchanges import HostBusy
 from .protocols import Departure
+from .turns import waits_so_far
 
 # The identity provider answered about somebody, who may have sat there before. All three look the same,
 # so that the page tells nobody whether it is the person we don't know.
@@ -33,7 +36,8 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()
     if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
-        return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        # Anybody can say so: with a status of 5xx they could have a load balancer take us out.
+        return HttpResponse(status=HTTPStatus.FORBIDDEN)
     if not addresses.is_base_host(request.get_host()):
         # The browser's cookie must be on the host that the identity provider answers to.
         return HttpResponseRedirect(f"{addresses.base_url()}{request.get_full_path()}")
@@ -46,6 +50,8 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
             browser=secret,
             ask_again=request.GET.get("again") == "1",
         )
+    except HostBusy:
+        return _wait(request)
     except LoginError as error:
         return _failure(request, error.attempt_code, error.status)
     return depart(request, departure, secret)
@@ -71,6 +77,8 @@ def callback(request: HttpRequest, reference: str = "") -> HttpResponse:
         if "unsolicited" in request.GET:
             return _begin_again(request, request.GET["unsolicited"])
         return _complete(request)
+    except HostBusy:
+        return _wait(request)
     except LoginError as error:
         return _failure(request, error.attempt_code, error.status)
 
@@ -90,6 +98,20 @@ def _complete(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(finished.onward)
     if finished.connector is not None:
         last_connector.remember(response, finished.connector)
+    return response
+
+
+def _wait(request: HttpRequest) -> HttpResponse:
+    """A page that comes again by itself, with all that it brought; `turns.MOST_WAITS` ends that.
+
+    Its status says that nothing is wrong, so that no load balancer takes us for what is slow.
+    """
+    again = request.GET.copy()
+    again["waited"] = str(waits_so_far(request) + 1)
+    address = f"?{again.urlencode()}"
+    response = render(request, "sso_connectors/wait.html", {"address": address})
+    # Not all at once: those who came together would meet again.
+    response["Refresh"] = f"{2 + secrets.randbelow(2)};url={address}"
     return response
 
 

@@ -1,6 +1,10 @@
 """The product's settings, for tests: a known address and secret, cheap password hashes."""
 
+import atexit
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ["DEBUG"] = "false"
@@ -24,6 +28,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 from maker.settings import *  # noqa: F403
 from maker.settings import DATABASES, STORAGES, VAR_DIR
 
+# Processes of a parallel run share neither their doubles nor their places.
+EXCHANGES_DIR = Path(tempfile.mkdtemp(prefix="exchanges-"))
+atexit.register(shutil.rmtree, EXCHANGES_DIR, ignore_errors=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True

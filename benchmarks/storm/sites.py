@@ -103,7 +103,7 @@ def serving(
         server = ServerProcess(
             [
                 *(sys.executable, "-m", "gunicorn", site.application, "--bind", bind),
-                *("--workers", str(workers), "--no-control-socket"),
+                *("--workers", str(workers), "--threads", "8", "--no-control-socket"),
             ],
             log=folder / f"{site.short}.log",
             folder=ROOT,

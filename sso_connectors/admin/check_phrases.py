@@ -264,6 +264,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
         "The client secret of %(reference)s can't be read: none of FIELD_ENCRYPTION_KEYS made it. Bring the lost "
         "key back, or type the secret anew."
     ),
+    _("The identity provider answers too slowly: too many sign-ins are waiting for it already."),
     _("No login under way has this state."),
     _("The answer that led here is too old."),
     _("An answer to this request has been taken already, or time is up."),

@@ -60,7 +60,7 @@ class Protocol(ABC):
         """Return the request for `pending`, addressed to the connector's identity provider.
 
         `pending` is not stored yet; what its answer must fit goes into `pending.asked`.
-        Raises LoginError.
+        Raises LoginError, and HostBusy where a host must be asked that has no place left.
         """
 
     @abstractmethod
@@ -69,6 +69,10 @@ class Protocol(ABC):
 
         Raises BadMessage when it is one by its shape but can't be read.
         """
+
+    def host_to_ask(self, connector: Connector) -> str:
+        """Which host `conclude` waits for; "" when everything came by the browser."""
+        return ""
 
     def can_ask_again(self, connector: Connector) -> bool:
         """Whether the identity provider can be made to ask for the password again, and proves it."""

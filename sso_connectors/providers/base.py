@@ -188,6 +188,10 @@ class Provider(BaseOAuth2[Any]):
         """What the provider calls itself in its answers."""
         return self.client.issuer
 
+    def asks_to_begin(self) -> bool:
+        """Whether the provider must be asked something before the browser can be sent there."""
+        return False
+
     def advertises_iss(self) -> bool:
         """Whether each answer of the provider must name it (RFC 9207)."""
         return False

@@ -55,6 +55,12 @@ def document(url: str, fetch: Fetch) -> Document:
         raise
 
 
+def is_fresh(url: str) -> bool:
+    """Whether `document` would answer without asking anybody."""
+    kept = _kept(url)
+    return kept is not None and kept[0] > time.time() - FRESH
+
+
 def fetch_again(url: str, fetch: Fetch) -> Document:
     """Like `document`, but past what is kept: for who was signed to with a key that isn't in it.
 

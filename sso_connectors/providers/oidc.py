@@ -55,6 +55,9 @@ class OpenIdConnect(Provider, OpenIdConnectAuth[Any]):
             )
         return self._configuration
 
+    def asks_to_begin(self) -> bool:
+        return not documents.is_fresh(self.oidc_config_url())
+
     def _fetch_configuration(self, url: str) -> dict[str, Any]:
         found = self.get_json(url, stage="begin")
         if not isinstance(found, dict):

@@ -69,7 +69,7 @@ def test_head_and_prefetch_start_nothing(
 ) -> None:
     assert agent.client.head("/api/sso/login/acme").status_code == 200
     prefetch = agent.client.get("/api/sso/login/acme", headers={"Sec-Purpose": "prefetch"})
-    assert prefetch.status_code == 503
+    assert prefetch.status_code == 403
     assert agent.client.post("/api/sso/login/acme").status_code in {403, 405}
 
     assert not PendingLogin.objects.exists()

@@ -557,8 +557,8 @@ def test_declined(
 @pytest.mark.parametrize(
     ("error", "cause", "status", "words"),
     [
-        ("temporarily_unavailable", "identity_provider_away", 502, "Try again in a moment"),
-        ("server_error", "identity_provider_away", 502, "Try again in a moment"),
+        ("temporarily_unavailable", "identity_provider_away", 424, "Try again in a moment"),
+        ("server_error", "identity_provider_away", 424, "Try again in a moment"),
         ("invalid_scope", "identity_provider_error", 403, "It is your turn first"),
         ("made_up", "identity_provider_error", 403, "It is your turn first"),
     ],
@@ -655,10 +655,10 @@ def test_client_secret_of_a_lost_key(
     answer = provider.authorize(agent.start_oauth())
     for keys in (["bm90IHRoZSBrZXkgdGhhdCB3ZSBoYWQgYmVmb3JlLi4="], []):
         settings.FIELD_ENCRYPTION_KEYS = keys
-        attempt = refused(agent.open(), "secret_unreadable", 503)
+        attempt = refused(agent.open(), "secret_unreadable")
         assert "client secret of acme" in attempt.detail
         Attempt.objects.filter(pk=attempt.pk).delete()
-    refused(agent.bring(answer), "secret_unreadable", 503)
+    refused(agent.bring(answer), "secret_unreadable")
 
 
 def test_drafts_start_nothing(

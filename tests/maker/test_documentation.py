@@ -118,7 +118,7 @@ def test_every_guard_and_test_on_the_page_of_attacks_exists() -> None:
         (ROOT / "docs/security.md").read_text(),
         re.MULTILINE,
     )
-    assert len(rows) == 46
+    assert len(rows) == 47
     for row, guard, proof in rows:
         for cell, files in ((guard, guards), (proof, tests)):
             names = {name for name in quoted(cell) if name.endswith(".py")}

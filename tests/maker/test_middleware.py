@@ -72,7 +72,7 @@ def test_a_database_that_fails(monkeypatch: pytest.MonkeyPatch, error: Exception
 def test_a_cache_that_is_away(settings: Any, unused_port: int) -> None:
     settings.CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "maker.cache.RedisCache",
             "LOCATION": f"redis://127.0.0.1:{unused_port}/0",
         }
     }

@@ -159,7 +159,7 @@ def test_the_addresses_of_services(production: Any) -> None:
     assert database["OPTIONS"] == {"sslmode": "require", "connect_timeout": 5}
     assert database["CONN_HEALTH_CHECKS"]
     cache = production["CACHES"]["default"]
-    assert cache["BACKEND"] == "django.core.cache.backends.redis.RedisCache"
+    assert cache["BACKEND"] == "maker.cache.RedisCache"
     assert cache["LOCATION"] == "redis://cache.company.example:6380/2"
     assert production["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
     assert production["EMAIL_HOST"] == "smtp.company.example"

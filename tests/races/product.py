@@ -104,7 +104,7 @@ def served(database: Database, *, port: int, folder: Path, workers: int) -> Iter
     server = ServerProcess(
         [
             *(sys.executable, "-m", "gunicorn", "maker.wsgi", "--bind", f"127.0.0.1:{port}"),
-            *("--workers", str(workers), "--worker-class", "gthread", "--threads", "4"),
+            *("--workers", str(workers), "--threads", "8"),
             # Racers keep their connections; a worker that hangs is a fault, so kill none.
             *("--keep-alive", "120", "--timeout", "120", "--no-control-socket"),
         ],

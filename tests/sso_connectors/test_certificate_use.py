@@ -133,7 +133,7 @@ def no_cache(settings: Any) -> Iterator[None]:
     away = f"redis://127.0.0.1:{free_port()}/0"
     settings.CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "maker.cache.RedisCache",
             "LOCATION": away,
         }
     }

@@ -5,15 +5,17 @@ provider: nobody else's code is ever exchanged for it. By POST (OAuth 2.0 Form P
 without, and what was posted is kept until the GET that follows.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from social_core.exceptions import AuthCanceled, SocialAuthBaseException
 
-from ... import addresses, outbound
+from ... import addresses, exchanges, outbound
 from ...attempts import Checks, as_text
 from ...encryption import NoEncryptionKey, UnreadableSecret
 from ...errors import (
@@ -39,8 +41,10 @@ from ..forms import posted
 
 # Bytes in UTF-8 of all parameters together: a form's are stored until the browser comes with its cookie.
 MAX_ANSWER: Final = 16 * 1024
-# For all that is asked of a provider in one step: gunicorn ends a worker that is busy for 30 seconds.
-MAX_SECONDS: Final = 20.0
+# For all that is asked of a provider in one login: so long a slow one keeps a thread, and its agent, waiting.
+MAX_SECONDS: Final = 10.0
+# In `asked`: how much of them went before the browser left.
+SPENT: Final = "spent"
 # Of all parameters these mean something (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207; Zoho's two).
 _PARAMETERS: Final = (
     "code",
@@ -84,12 +88,15 @@ class OAuth2(Protocol):
         pending.returns_to = connector.redirect_address
         provider = provider_of(connector, pending, Checks())
         provider.consent_anew = provider.renews_by_consent and Token.lacks_consent(connector.pk)
+        began = time.monotonic()
+        host = self.host_to_ask(connector) if provider.asks_to_begin() else ""
         try:
-            with outbound.within(MAX_SECONDS), _explained(provider):
+            with exchanges.under_way(host), outbound.within(MAX_SECONDS), _explained(provider):
                 url = str(provider.auth_url())
             addresses.validate_endpoint(url)  # as the browser gets it
         except ValidationError as error:
             raise IdentityProviderError(in_english(error)) from error
+        pending.asked[SPENT] = round(time.monotonic() - began, 1)
         return Departure(url)
 
     def receive(self, request: HttpRequest) -> Answer | None:
@@ -97,6 +104,10 @@ class OAuth2(Protocol):
             return None
         form = posted(request)
         return FormPost(_read(form)) if "state" in form else None
+
+    def host_to_ask(self, connector: Connector) -> str:
+        # The issuer's, also where tokens come from another: one name for one provider. A vendor's serves many customers.
+        return urlsplit(connector.issuer_url).hostname or ""
 
     def can_ask_again(self, connector: Connector) -> bool:
         provider = PROVIDERS.get(connector.authentication_method)
@@ -112,7 +123,8 @@ class OAuth2(Protocol):
         connector, received = pending.connector, pending.kept
         provider = provider_of(connector, pending, checks, received=received)
         checks.record("state", True, expected="that of this browser's login", received="the same")
-        with outbound.within(MAX_SECONDS), _explained(provider):
+        left = MAX_SECONDS - float(pending.asked.get(SPENT, 0))
+        with outbound.within(left), _explained(provider):
             _check_issuer(provider, received, pending)
             _refuse_error(received)
             response: Any = provider.auth_complete()

@@ -104,9 +104,9 @@ def insist(
 # --- faults -----------------------------------------------------------------------------------------
 
 FAULTS = {
-    "error 500": (answering(500, b"oops"), "identity_provider_away", 502),
-    "error 503": (answering(503, b'{"a": 1}'), "identity_provider_away", 502),
-    "too many": (answering(429, b"slow down"), "identity_provider_away", 502),
+    "error 500": (answering(500, b"oops"), "identity_provider_away", 424),
+    "error 503": (answering(503, b'{"a": 1}'), "identity_provider_away", 424),
+    "too many": (answering(429, b"slow down"), "identity_provider_away", 424),
     "not found": (answering(404, b"nothing here"), "identity_provider_error", 403),
     "html": (html, "identity_provider_error", 403),
     "truncated": (answering(200, b'{"access_token": "a'), "identity_provider_error", 403),
@@ -118,10 +118,10 @@ FAULTS = {
     "text": (answering(200, b'"keys"'), "identity_provider_error", 403),
     "null": (answering(200, b"null"), "identity_provider_error", 403),
     "not utf-8": (answering(200, b'{"a": "\xff'), "identity_provider_error", 403),
-    "breaks off": (breaking_off, "identity_provider_away", 502),
-    "redirect": (redirecting, "identity_provider_away", 502),
-    "slow": (dripping, "identity_provider_away", 502),
-    "100 MB": (endless, "identity_provider_away", 502),
+    "breaks off": (breaking_off, "identity_provider_away", 424),
+    "redirect": (redirecting, "identity_provider_away", 424),
+    "slow": (dripping, "identity_provider_away", 424),
+    "100 MB": (endless, "identity_provider_away", 424),
 }
 
 
@@ -149,7 +149,7 @@ def test_faults(
 
     insist(response, provider, cause, status, written)
     page = response.content.decode()
-    assert ("Try again in a moment" in page) is (status == 502)
+    assert ("Try again in a moment" in page) is (status == 424)
 
 
 @pytest.mark.parametrize("endpoint", ["discovery", "token", "jwks", "userinfo"])
@@ -169,7 +169,7 @@ def test_provider_that_is_gone_under_way(
 
         cache.clear()
 
-    insist(response, provider, "identity_provider_away", 502)
+    insist(response, provider, "identity_provider_away", 424)
 
 
 def test_slow_everywhere_is_cut_short(
@@ -186,7 +186,7 @@ def test_slow_everywhere_is_cut_short(
 
     assert time.monotonic() - before < 3.5
     provider.hooks.clear()
-    insist(response, provider, "identity_provider_away", 502)
+    insist(response, provider, "identity_provider_away", 424)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_provider_that_repeats_what_it_was_sent(
     cause = "declined" if error == "access_denied" else "identity_provider_error"
     if (error, status) == ("made_up", 500):
         cause = "identity_provider_away"
-    attempt = insist(response, provider, cause, 502 if cause[-4:] == "away" else 403, written)
+    attempt = insist(response, provider, cause, 424 if cause[-4:] == "away" else 403, written)
     assert "You sent {" in attempt.detail
 
 
@@ -342,7 +342,7 @@ def test_discovery(
         answer = provider.authorize(str(response["Location"]), **WITHOUT_ADDRESS)
         response = agent.bring(answer)
 
-    assert response.status_code in {403, 502}
+    assert response.status_code in {403, 424}
     attempt = Attempt.objects.get()
     causes = {"identity_provider_error", "identity_provider_away", "response_refused"}
     assert attempt.cause in causes
