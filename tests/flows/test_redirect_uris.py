@@ -202,7 +202,7 @@ def test_answer_on_another_path(
 def test_saml_response_at_a_redirect_uri(
     agent: Agent, idp: IdP, alice: User, path: str, asked: bool
 ) -> None:
-    response = (
+    response: Any = (
         idp.respond(agent.start())
         if asked
         else idp.unsolicited(acs_url=f"{BASE}{CALLBACK}", audience=addresses.identity())
