@@ -101,7 +101,7 @@ def production(
         [
             sys.executable,
             *("-m", "gunicorn", "maker.wsgi", "--bind", f"127.0.0.1:{upstream}"),
-            *("--workers", "2", "--no-control-socket", "--access-logfile", "-"),
+            *("--workers", "2", "--threads", "8", "--no-control-socket", "--access-logfile", "-"),
         ],
         log=tmp_path / "gunicorn.log",
         folder=Path(settings.BASE_DIR),
