@@ -18,6 +18,8 @@ MAX_PASTE: Final = 1024 * 1024
 MAX_XML_BYTES: Final = 4 * MAX_PASTE
 PRIVATE_KEY: Final = "private_key"
 
+# The same one may be there several times.
+_MOST_BLOCKS: Final = 500
 _MARK: Final = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]{1,60})-----")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]+").fullmatch
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/=]")
@@ -47,6 +49,15 @@ def refusal(sentence: str, **params: object) -> ValidationError:
         "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
     )
     return ValidationError(f"{sentence} {wanted}", code="certificate", params=params)
+
+
+def refuse_bundle(count: int, most: int) -> None:
+    """Each one takes time to read, and a bundle of authorities has thousands."""
+    if count > most:
+        raise refusal(
+            _("There are %(count)s certificates here, which looks like a bundle of authorities."),
+            count=count,
+        )
 
 
 def about_private_key() -> str:
@@ -119,6 +130,7 @@ def find_in_xml(root: etree._Element) -> list[str]:
 
 
 def _find_in_pem(text: str) -> Iterator[str]:
+    refuse_bundle(text.count("-----BEGIN "), _MOST_BLOCKS)
     marks = list(_MARK.finditer(text))
     if not marks:
         raise refusal(_("There is no certificate here."))

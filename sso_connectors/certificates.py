@@ -29,6 +29,7 @@ from .certificate_text import (
     find_bodies,
     not_a_certificate,
     refusal,
+    refuse_bundle,
 )
 
 __all__ = ["MAX_PASTE", "PRIVATE_KEY", "about_private_key"]
@@ -117,14 +118,14 @@ def read_certificates(bodies: Iterable[str], *, each_for_itself: bool = False) -
     Raises ValidationError; for a private key always.
     """
     bodies = list(bodies)
-    _refuse_bundle(len(bodies))
+    refuse_bundle(len(bodies), _MOST_READ)
     found: dict[str, SigningCertificate] = {}
     authorities: dict[str, SigningCertificate] = {}
     refused: list[ValidationError] = []
     for body in bodies:
         try:
             several = decode_body(body)
-            _refuse_bundle(len(several))
+            refuse_bundle(len(several), _MOST_READ)
             for data in several:
                 item = _checked(_load_pasted(data))
                 kind = authorities if _signs_certificates_only(item.certificate) else found
@@ -135,7 +136,7 @@ def read_certificates(bodies: Iterable[str], *, each_for_itself: bool = False) -
             refused.append(error)
     issuing = _issuers(found.values())
     usable = [item for item in found.values() if item.fingerprint not in issuing]
-    _refuse_bundle(len(usable), MAX_CERTIFICATES)
+    refuse_bundle(len(usable), MAX_CERTIFICATES)
     left_out = [*authorities.values(), *issuing.values()]
     if not usable:
         raise refused[0] if refused else _nothing_usable(left_out)
@@ -155,14 +156,6 @@ def _about_authorities(left_out: list[SigningCertificate], total: int) -> str:
         "total": total,
         "names": ", ".join(f"“{item.subject[:100]}”" for item in left_out[:3]),
     }
-
-
-def _refuse_bundle(count: int, most: int = _MOST_READ) -> None:
-    if count > most:
-        raise refusal(
-            _("There are %(count)s certificates here, which looks like a bundle of authorities."),
-            count=count,
-        )
 
 
 def _nothing_usable(left_out: list[SigningCertificate]) -> ValidationError:

@@ -22,8 +22,10 @@ _CARRIAGE_RETURN: Final = re.compile(r"&#(?:13|xd);", re.IGNORECASE)
 # Zero-width characters, marks of direction, the byte order mark, the soft hyphen.
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 # Word processors make one long dash of several.
+_FIVE_DASHES: Final = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
+_OTHER_DASH: Final = re.compile("[\u2010-\u2015]")
 _DASHES: Final = re.compile(
-    r"[-\u2010-\u2015]{1,8} ?(BEGIN|END) ([A-Z0-9 ]{1,40}?) ?[-\u2010-\u2015]{1,8}"
+    r"(?<![-\u2010-\u2015])[-\u2010-\u2015]{1,8} ?(BEGIN|END) ([A-Z0-9 ]{1,40}?) ?[-\u2010-\u2015]{1,8}"
 )
 _QUOTED: Final = re.compile(r"^[ \t]*>(?:[> \t]*)", re.MULTILINE)
 _WRITTEN_LINE_END: Final = re.compile(r"\\r\\n|\\n|\\r")
@@ -83,7 +85,8 @@ def unwrap(text: str) -> str:
     for _round in range(_ROUNDS):
         before = text
         for undo in (_unquote, _unstring, _undo_quoted_printable, _unescape, _undo_base64):
-            text = _tidy(undo(text))
+            undone = undo(text)
+            text = text if undone == text else _tidy(undone)
         if text == before:
             break
     return _undo_links(text)
@@ -91,7 +94,7 @@ def unwrap(text: str) -> str:
 
 def _tidy(text: str) -> str:
     text = _INVISIBLE.sub("", _CARRIAGE_RETURN.sub("", text))
-    if "BEGIN" in text or "END" in text:
+    if not _FIVE_DASHES.search(text) or _OTHER_DASH.search(text):
         text = _DASHES.sub(r"-----\1 \2-----", text)
     return text.strip()
 
