@@ -150,7 +150,8 @@ class ConnectorForm(TakesPaste):
                 self._overlook(name)
         if is_oauth2 and self._options:
             self._take_client(cleaned, method)
-        if not is_oauth2:
+        # Where the box is shown: of the methods only the generic one has an address to read.
+        if not is_oauth2 or method == "oidc":
             self.refuse_unread()
         return cleaned
 

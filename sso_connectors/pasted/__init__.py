@@ -47,6 +47,15 @@ def read(text: str, *, entity_id: str = "", search: str = "") -> Understood:
     if "PRIVATE KEY" in text:
         raise private_key()
     if len(text) > MAX_PASTE:
+        if "EntitiesDescriptor" in text[:20_000]:
+            raise refusal(
+                _(
+                    "This is the metadata of a whole federation, longer than %(limit)s characters. Ask "
+                    "the identity provider for its own, or cut it out of this, from <EntityDescriptor "
+                    "entityID=…> to </EntityDescriptor>."
+                ),
+                limit=MAX_PASTE,
+            )
         raise refusal(_("This is longer than %(limit)s characters."), limit=MAX_PASTE)
     text = unwrap(text)
     if "PRIVATE KEY" in text:

@@ -13,9 +13,12 @@ from lxml import etree
 from .. import addresses, safe_xml
 from ..certificate_text import MAX_XML_BYTES, PRIVATE_KEY, find_in_xml, signing_bodies
 from ..certificates import read_certificates
+from . import federation
 from .understood import Understood, private_key, refusal
 
 MOST_CHOICES: Final = 50
+# Tags with this name: with more entities the whole is not parsed, but one cut out.
+_MOST_PARSED: Final = 40
 
 _MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _ENTITY: Final = f"{_MD}EntityDescriptor"
@@ -52,7 +55,15 @@ def read_metadata(text: str, *, entity_id: str = "", search: str = "") -> Unders
     Where it describes several, they are the answer's `choices`: those whose ID or name has `search` in
     it, MOST_CHOICES at most. Raises ValidationError.
     """
-    root = _parse(text, entity_id)
+    if text.count("EntityDescriptor") > _MOST_PARSED:
+        cut = federation.cut(text)
+        if not entity_id and len(cut) > 1:
+            return choose({each: names for each, (names, _xml) in cut.items()}, search)
+        if entity_id and entity_id not in cut:
+            raise _no_such(entity_id)
+        if cut:
+            text = cut[entity_id or next(iter(cut))][1]
+    root = _parse(text)
     if root.tag not in (_ENTITY, _ENTITIES) and next(root.iter(_ENTITY), None) is None:
         return _read_piece(root)
     found: dict[str, etree._Element] = {}
@@ -69,7 +80,7 @@ def read_metadata(text: str, *, entity_id: str = "", search: str = "") -> Unders
     return _read_entity(found[entity_id] if entity_id else next(iter(found.values())))
 
 
-def _parse(text: str, entity_id: str) -> etree._Element:
+def _parse(text: str) -> etree._Element:
     try:
         return safe_xml.parse_pasted(text, max_bytes=MAX_XML_BYTES)
     except safe_xml.UnsafeXml as error:
