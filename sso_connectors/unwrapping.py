@@ -103,9 +103,11 @@ def _unquote(text: str) -> str:
     """Take away the `> ` in front of each line of a mail that was answered."""
     if text.startswith("<"):
         return text
+    if ">" not in text:
+        return text
     lines = [line for line in text.splitlines() if line.strip()]
     quoted = sum(line.lstrip().startswith(">") for line in lines)
-    if quoted < 2 or 2 * quoted < len(lines):
+    if quoted < min(2, len(lines)) or 2 * quoted < len(lines):
         return text
     return _QUOTED.sub("", text)
 
@@ -153,7 +155,8 @@ def _undo_base64(text: str) -> str:
     except (binascii.Error, ValueError):
         return text
     start = inner.lstrip("\ufeff \t\r\n")
-    return inner if start.startswith(("<", "-----", "MI", "{", '"', "Bag ")) else text
+    is_text = start.startswith(("<", "-----", "MI", "{", '"', "Bag "))
+    return inner if is_text or _BASE64.fullmatch("".join(inner.split())) else text
 
 
 def _undo_links(text: str) -> str:

@@ -8,9 +8,11 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from ..certificate_text import is_private_key
+from ..unwrapping import unwrap
 from .understood import private_key, refusal
 
 _MOST_VALUES: Final = 2_000
+_SHORTEST_KEY: Final = 40
 _LONGEST_VALUE: Final = 512 * 1024
 
 
@@ -78,7 +80,7 @@ def _refuse_private(document: dict[str, Any]) -> None:
     if any(isinstance(key, dict) and "kty" in key and "d" in key for key in [document, *several]):
         raise private_key()
     for _path, value in _values(document):
-        if value.startswith("MI") and _is_private(value):
+        if len(value) >= _SHORTEST_KEY and ("PRIVATE KEY" in unwrap(value) or _is_private(value)):
             raise private_key()
 
 

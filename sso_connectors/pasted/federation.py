@@ -9,7 +9,7 @@ _ENTITY: Final = re.compile(r"<((?:[\w.-]{1,40}:)?EntityDescriptor)\s[^<>]*>")
 _ENTITIES: Final = re.compile(r"<(?:[\w.-]{1,40}:)?EntitiesDescriptor\s[^<>]*>")
 _ENTITY_ID: Final = re.compile(r"\sentityID\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DECLARATION: Final = re.compile(r"xmlns(?::[\w.-]{1,40})?\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-_DISPLAY_NAME: Final = re.compile(r"DisplayName(?:\s[^<>]*)?>([^<]{1,200})<")
+_DISPLAY_NAME: Final = re.compile(r"DisplayName(?:\s[^<>]{0,200})?>([^<]{1,200})<")
 _SAML2: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
 
 
