@@ -95,7 +95,10 @@ IDPS: Final = (
             rf"(?:{_MICROSOFT}|https://[^/?#\s]+\.ciamlogin\.com)"
             rf"/(?:(?P<tenant>{_GUID})|[^/?#\s]+)/saml2/?"
         ),
-        starts_there=_address(r"https://(?:launcher\.)?myapps\.microsoft\.com/\S*"),
+        starts_there=_address(
+            r"https://(?:launcher\.)?(?:myapps|myapplications)\.microsoft\.com/\S*"
+            r"|https://account\.activedirectory\.windowsazure\.(?:com|us|cn)/applications/\S*"
+        ),
     ),
     Idp(
         key="okta",
@@ -220,10 +223,8 @@ IDPS: Final = (
 # Links of identity providers that have no entry above, and words that such links have everywhere.
 _STARTS: Final = (
     _address(
-        r"https://account\.activedirectory\.windowsazure\.(?:com|us|cn)/applications/\S*"
-        r"|https://(?:launcher\.)?myapplications\.microsoft\.com/\S*"
         # authentik, Salesforce, SimpleSAMLphp, Shibboleth
-        rf"|{_HOST}/(?:[^?#\s]*/)?application/saml/[^/?#\s]+/(?:sso/)?binding/init/?(?:\?\S*)?"
+        rf"{_HOST}/(?:[^?#\s]*/)?application/saml/[^/?#\s]+/(?:sso/)?binding/init/?(?:\?\S*)?"
         rf"|{_HOST}/(?:[^?#\s]*/)?idp/login\?(?:\S*&)?app=\S*"
         rf"|{_HOST}/(?:[^?#\s]*/)?saml2/idp/(?:initSSO|SSOService)\.php\?(?:\S*&)?spentityid=\S*"
         rf"|{_HOST}/(?:[^?#\s]*/)?profile/SAML2/Unsolicited/SSO(?:\?\S*)?"
@@ -236,6 +237,8 @@ _SIGNS_IN: Final = _address(
     rf"{_HOST}/(?:[^?#\s]*/)?"
     r"[^/?#\s]*(?:sso|saml2?|log-?in|sign-?(?:in|on)|http-?(?:redirect|post))[^/?#\s]*/?(?:\?\S*)?"
 )
+
+_ISSUER_LIKE: Final = _address(rf"{_HOST}/?|{_HOST}/(?:[^?#\s]*/)?(?:entity(?:-?id)?|issuer|idp)/?")
 
 _METADATA = _address(
     rf"{_HOST}/(?:[^?#\s]*/)?(?:"
@@ -278,6 +281,18 @@ def looks_like_endpoint(url: str) -> bool:
         and not _SIGNS_OUT.fullmatch(url)
         and not is_metadata_address(url)
         and not starts_a_sign_in(url)
+    )
+
+
+def looks_swapped(issuer_url: str, endpoint: str) -> bool:
+    """Whether the issuer has a path like an endpoint's, and the endpoint none, or one like an issuer's.
+
+    For identity providers that we don't know; many issuers do look like an endpoint, alone.
+    """
+    return (
+        looks_like_endpoint(issuer_url)
+        and not looks_like_endpoint(endpoint)
+        and bool(_ISSUER_LIKE.fullmatch(endpoint))
     )
 
 
