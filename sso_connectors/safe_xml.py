@@ -111,8 +111,9 @@ def parse_pasted(text: str, *, max_bytes: int) -> etree._Element:
         )
         try:
             return _parse_text(f"<fragment{declared}>{text}</fragment>", max_bytes + 10_000)
-        except UnsafeXml:
-            raise error from None
+        except UnsafeXml as inner:
+            # Of the two, what is wrong besides the prefixes.
+            raise (inner if "Namespace prefix" in str(error) else error) from None
 
 
 def _parse_text(text: str, max_bytes: int) -> etree._Element:
