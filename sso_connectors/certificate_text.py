@@ -35,10 +35,8 @@ _MD: Final = f"{{{safe_xml.MD}}}"
 _PROVIDER: Final = f"{_MD}IDPSSODescriptor"
 _SERVICE: Final = f"{_MD}SPSSODescriptor"
 # In any namespace: pieces are pasted without the line that declared it.
-_certificates_in: Final = etree.XPath(
-    "descendant-or-self::*[local-name() = 'X509Certificate']"
-    "[not(ancestor::*[local-name() = 'KeyDescriptor' and @use != 'signing'])]"
-)
+_X509_CERTIFICATE: Final = "{*}X509Certificate"
+_KEY_DESCRIPTOR: Final = "{*}KeyDescriptor"
 _text_of: Final = etree.XPath("string()")
 
 
@@ -109,7 +107,13 @@ def parse_xml(text: str) -> etree._Element:
 def signing_bodies(element: etree._Element) -> list[str]:
     """The base64 of the certificates in an element that aren't for encryption only."""
     # All of its text: `.text` ends at a comment.
-    return [str(_text_of(each)) for each in _certificates_in(element)]
+    return [
+        str(_text_of(each))
+        for each in element.iter(_X509_CERTIFICATE)
+        if all(
+            key.get("use", "signing") == "signing" for key in each.iterancestors(_KEY_DESCRIPTOR)
+        )
+    ]
 
 
 def find_in_xml(root: etree._Element) -> list[str]:

@@ -32,7 +32,7 @@ from .certificate_text import (
     refuse_bundle,
 )
 
-__all__ = ["MAX_PASTE", "PRIVATE_KEY", "about_private_key"]
+__all__ = ["MAX_PASTE", "PRIVATE_KEY", "about_private_key", "find_bodies"]
 
 MAX_CERTIFICATES: Final = 10
 MIN_RSA_BITS: Final = 2048

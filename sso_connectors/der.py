@@ -25,7 +25,7 @@ class Element:
 
 def read_elements(data: bytes) -> list[Element]:
     """Return the elements that stand one after the other. Raises ValueError."""
-    found = []
+    found: list[Element] = []
     start = 0
     while start < len(data):
         header, size = _header(data, start)

@@ -29,7 +29,7 @@ class Mistake:
 
 
 def mistakes(connector: Connector) -> list[Mistake]:
-    """Return what is wrong or doubtful about a SAML connector's issuer URL and endpoint.
+    """Return what is wrong or doubtful about a SAML connector's issuer URL, endpoint and certificates.
 
     One query, for other connectors with this issuer. Empty fields are no mistakes.
     """
@@ -40,6 +40,7 @@ def mistakes(connector: Connector) -> list[Mistake]:
         *_about_issuer(connector.issuer_url),
         *_about_both(connector.issuer_url, connector.endpoint),
         *_about_others(connector),
+        *(Mistake("certificates", note, is_error=False) for note in connector.certificate_notes),
     ]
 
 

@@ -75,7 +75,7 @@ class Reading:
         return any(item.is_new for item in self.differences)
 
 
-def read_into(form: Mapping[str, str], upload: UploadedFile | None = None) -> Reading:
+def read_into(form: Mapping[str, str], upload: "UploadedFile[bytes] | None" = None) -> Reading:
     """Read the box of a form that was posted, or a file, and compare it with the form's fields.
 
     While both are empty, a discovery address that stands in an issuer's field is read.
@@ -103,7 +103,7 @@ def read_into(form: Mapping[str, str], upload: UploadedFile | None = None) -> Re
     return Reading(text, understood, differences=differences, missing=missing)
 
 
-def text_of(upload: UploadedFile) -> str:
+def text_of(upload: "UploadedFile[bytes]") -> str:
     """Return what a file says; of a certificate in DER its base64. Raises ValidationError."""
     octets = upload.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:

@@ -199,7 +199,8 @@ def _is_valid(connector: Connector, entry: Entry) -> bool:
 
 
 def _doubts(connector: Connector) -> list[str]:
-    return [
+    left_out = [f"connector {connector.reference}: {note}" for note in connector.certificate_notes]
+    return left_out + [
         f"connector {connector.reference}: the certificate {item.subject} "
         + (
             f"ended on {item.valid_until:%Y-%m-%d}"

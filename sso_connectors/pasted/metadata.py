@@ -41,9 +41,7 @@ _FORMATS: Final = {
     ),
 }
 _text_of: Final = etree.XPath("string()")
-_display_names: Final = etree.XPath(
-    "descendant::*[local-name() = 'DisplayName' or local-name() = 'OrganizationDisplayName']"
-)
+_DISPLAY_NAMES: Final = ("{*}DisplayName", "{*}OrganizationDisplayName")
 # One that begins no reference: `?a=1&b=2` in an address.
 _AMPERSAND: Final = re.compile(r"&(?!#[0-9]{1,7};|#x[0-9A-Fa-f]{1,6};|(?:amp|lt|gt|quot|apos);)")
 _TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -128,7 +126,7 @@ def choose(names: dict[str, str], search: str) -> Understood:
 
 def _names(entity: etree._Element) -> str:
     """How it calls itself for people, in each language."""
-    return " ".join(str(_text_of(each)) for each in _display_names(entity))
+    return " ".join(str(_text_of(each)) for each in entity.iter(*_DISPLAY_NAMES))
 
 
 def _read_piece(root: etree._Element) -> Understood:
