@@ -486,3 +486,13 @@ def test_a_private_key_in_settings_and_files(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
         read(text)
     assert caught.value.code == PRIVATE_KEY
+
+
+@pytest.mark.row(32)
+def test_a_private_key_that_stands_where_nothing_is_read() -> None:
+    """The whole of it is shown again in the box, and travels with each further reading."""
+    member = published.role(published.key() + published.service("HTTP-Redirect", SSO))
+    document = published.entity(f"{member}<x>{default_key().private_pem}</x>")
+    with pytest.raises(ValidationError) as caught:
+        read(encoded(document))
+    assert caught.value.code == PRIVATE_KEY
