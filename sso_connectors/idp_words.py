@@ -95,7 +95,10 @@ IDPS: Final = (
             rf"(?:{_MICROSOFT}|https://[^/?#\s]+\.ciamlogin\.com)"
             rf"/(?:(?P<tenant>{_GUID})|[^/?#\s]+)/saml2/?"
         ),
-        starts_there=_address(r"https://(?:launcher\.)?myapps\.microsoft\.com/\S*"),
+        starts_there=_address(
+            r"https://(?:launcher\.)?(?:myapps|myapplications)\.microsoft\.com/\S*"
+            r"|https://account\.activedirectory\.windowsazure\.(?:com|us|cn)/applications/\S*"
+        ),
     ),
     Idp(
         key="okta",
@@ -217,10 +220,30 @@ IDPS: Final = (
     ),
 )
 
+# Links of identity providers that have no entry above, and words that such links have everywhere.
+_STARTS: Final = (
+    _address(
+        # authentik, Salesforce, SimpleSAMLphp, Shibboleth
+        rf"{_HOST}/(?:[^?#\s]*/)?application/saml/[^/?#\s]+/(?:sso/)?binding/init/?(?:\?\S*)?"
+        rf"|{_HOST}/(?:[^?#\s]*/)?idp/login\?(?:\S*&)?app=\S*"
+        rf"|{_HOST}/(?:[^?#\s]*/)?saml2/idp/(?:initSSO|SSOService)\.php\?(?:\S*&)?spentityid=\S*"
+        rf"|{_HOST}/(?:[^?#\s]*/)?profile/SAML2/Unsolicited/SSO(?:\?\S*)?"
+        # PingOne and its relatives, and whoever says so in the path
+        rf"|{_HOST}/(?:[^?#\s]*/)?(?:start-?sso|init-?sso|idp-?initiated(?:-?sso)?)(?:\.\w+)?/?(?:\?\S*)?"
+    ),
+)
+_SIGNS_OUT: Final = _address(r"\S*(?:(?<![a-z])slo(?![a-z])|log-?out|sign-?out)\S*")
+_SIGNS_IN: Final = _address(
+    rf"{_HOST}/(?:[^?#\s]*/)?"
+    r"[^/?#\s]*(?:sso|saml2?|log-?in|sign-?(?:in|on)|http-?(?:redirect|post))[^/?#\s]*/?(?:\?\S*)?"
+)
+
+_ISSUER_LIKE: Final = _address(rf"{_HOST}/?|{_HOST}/(?:[^?#\s]*/)?(?:entity(?:-?id)?|issuer|idp)/?")
+
 _METADATA = _address(
     rf"{_HOST}/(?:[^?#\s]*/)?(?:"
     r"federationmetadata\.xml|federation_metadata\.ping|[^/?#\s]*metadata(?:\.xml|\.php)?"
-    r"|protocol/saml/descriptor|saml/metadata/[^/?#\s]+"
+    r"|protocol/saml/descriptor|saml/metadata/[^/?#\s]+|\.well-known/samlidp/[^/?#\s]+"
     r")/?(?:\?\S*)?"
 )
 
@@ -244,6 +267,33 @@ def of_endpoint(url: str) -> Idp | None:
 def of_start(url: str) -> Idp | None:
     """Return the identity provider of whose dashboard `url` is a link."""
     return next((idp for idp in IDPS if idp.starts_there and idp.starts_there.fullmatch(url)), None)
+
+
+def starts_a_sign_in(url: str) -> bool:
+    """Whether `url` is a link that starts a sign-in at the identity provider, without our request."""
+    return of_start(url) is not None or any(pattern.fullmatch(url) for pattern in _STARTS)
+
+
+def looks_like_endpoint(url: str) -> bool:
+    """Whether the path of `url`, of an identity provider that we needn't know, speaks of signing in."""
+    return bool(
+        _SIGNS_IN.fullmatch(url)
+        and not _SIGNS_OUT.fullmatch(url)
+        and not is_metadata_address(url)
+        and not starts_a_sign_in(url)
+    )
+
+
+def looks_swapped(issuer_url: str, endpoint: str) -> bool:
+    """Whether the issuer has a path like an endpoint's, and the endpoint none, or one like an issuer's.
+
+    For identity providers that we don't know; many issuers do look like an endpoint, alone.
+    """
+    return (
+        looks_like_endpoint(issuer_url)
+        and not looks_like_endpoint(endpoint)
+        and bool(_ISSUER_LIKE.fullmatch(endpoint))
+    )
 
 
 def is_metadata_address(url: str) -> bool:

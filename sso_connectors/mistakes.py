@@ -29,8 +29,8 @@ class Mistake:
 
 
 def mistakes(connector: Connector) -> list[Mistake]:
-    """Return what is wrong or doubtful about a SAML connector's issuer URL and endpoint, or about the
-    redirect URI of an OAUTH 2 connector.
+    """Return what is wrong or doubtful about a SAML connector's issuer URL, endpoint and certificates, or about
+    the redirect URI of an OAUTH 2 connector.
 
     One query, for other connectors with this issuer. Empty fields are no mistakes.
     """
@@ -41,6 +41,7 @@ def mistakes(connector: Connector) -> list[Mistake]:
         *_about_issuer(connector.issuer_url),
         *_about_both(connector.issuer_url, connector.endpoint),
         *_about_others(connector),
+        *(Mistake("certificates", note, is_error=False) for note in connector.certificate_notes),
     ]
 
 
@@ -79,6 +80,11 @@ def _wrong_endpoint(endpoint: str) -> str:
             "This link starts a sign-in from the dashboard of %(idp)s, without our request. Copy "
             "“%(word)s” from there instead."
         ) % {"idp": idp.label, "word": idp.words.endpoint}
+    if idp_words.starts_a_sign_in(endpoint):
+        return _(
+            "This link starts a sign-in from the identity provider's dashboard, without our request. "
+            "Copy its single sign-on address (SSO URL) instead."
+        )
     idp = idp_words.of_issuer(endpoint)
     if idp:
         return _(
@@ -186,6 +192,18 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
                 ),
                 is_error=False,
             )
+    elif not (by_issuer or by_endpoint or is_ours(endpoint)) and idp_words.looks_swapped(
+        issuer, endpoint
+    ):
+        yield Mistake(
+            "endpoint",
+            _(
+                "Issuer URL and endpoint look swapped: %(issuer)s looks like a sign-on address, and "
+                "%(endpoint)s like an entity ID. Compare them with the identity provider's screen."
+            )
+            % {"issuer": issuer[:200], "endpoint": endpoint[:200]},
+            is_error=False,
+        )
     elif by_issuer and by_endpoint and by_issuer != by_endpoint:
         yield Mistake(
             "issuer_url",

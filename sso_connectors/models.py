@@ -23,9 +23,11 @@ from .attempts import Attempt
 from .certificate_rows import Certificate
 from .certificates import (
     EXPIRING,
+    Certificates,
     SigningCertificate,
+    find_bodies,
     load_certificates,
-    normalise_certificates,
+    read_certificates,
 )
 from .encryption import Secret, SecretField
 from .pending import PendingLogin
@@ -322,6 +324,8 @@ class Connector(models.Model):
         history_manager=History,
     )
     _refused: frozenset[str] = frozenset()
+    certificate_notes: tuple[str, ...] = ()
+    """What was left out of the certificates when they were last cleaned; not stored."""
     _was: tuple[object, ...] | None = None
 
     class Meta:
@@ -485,7 +489,8 @@ class Connector(models.Model):
             raise ValidationError(errors)
 
     def _read_certificates(self, pasted: str) -> None:
-        self.certificates = normalise_certificates(pasted) if pasted.strip() else ""
+        found = read_certificates(find_bodies(pasted)) if pasted.strip() else Certificates()
+        self.certificates, self.certificate_notes = found.pem, found.notes
         for item in self.signing_certificates:
             # A return to an earlier version, or an old file, would let the thief in again.
             if item.key_fingerprint in self.stolen_keys:

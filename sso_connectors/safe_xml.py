@@ -32,6 +32,18 @@ _PARSER: Final = etree.XMLParser(
     strip_cdata=True,
 )
 _declaration = re.compile(r"(<\?xml\s)?").match
+_whole_declaration = re.compile(r"\s*<\?xml\s[^<>]{0,200}\?>").match
+# Of a piece of metadata, the elements that are XML Signature's; the rest is SAML's.
+_SIGNATURES_OWN: Final = re.compile(
+    r"</?([A-Za-z_][\w.-]{0,40}):(?:X509|KeyInfo|KeyName|Signature)"
+)
+_PREFIX_USED: Final = re.compile(
+    r"(?:</?|\s)([A-Za-z_][\w.-]{0,40}):[A-Za-z_][\w.-]{0,40}(?=[\s/>=])"
+)
+_PREFIX_DECLARED: Final = re.compile(r"xmlns:([A-Za-z_][\w.-]{0,40})\s*=")
+_MOST_PREFIXES: Final = 20
+MD: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 _declared_encoding = re.compile(r"<\?xml\s[^>]*?\bencoding\s*=\s*[\"']([^\"'>]*)").match
 
 
@@ -71,6 +83,41 @@ def parse(document: bytes, *, max_bytes: int, pasted: bool = False) -> etree._El
         raise UnsafeXml(f"It is not well-formed XML: {error.msg}.") from error
     _refuse_unusual(root)
     return root
+
+
+def parse_pasted(text: str, *, max_bytes: int) -> etree._Element:
+    """Parse what an administrator pasted or uploaded, and return its root.
+
+    It is text already, so what it declares of its encoding is passed over. A piece of metadata, whose
+    prefixes are declared further up where it was cut out, or several pieces side by side, get an
+    element `fragment` around them. Nothing of it is ever canonicalized, nor is a signature in it
+    verified: nobody else's reading of it can differ to our harm.
+
+    Raises UnsafeXml.
+    """
+    if match := _whole_declaration(text):
+        # Its line ends stay, so that an error's line is the pasted text's.
+        text = "\n" * match[0].count("\n") + text[match.end() :]
+    try:
+        return _parse_text(text, max_bytes)
+    except UnsafeXml as error:
+        undeclared = set(_PREFIX_USED.findall(text)) - set(_PREFIX_DECLARED.findall(text)) - {"xml"}
+        several_roots = "Extra content at the end" in str(error)
+        if len(undeclared) > _MOST_PREFIXES or not (undeclared or several_roots):
+            raise
+        signatures_own = set(_SIGNATURES_OWN.findall(text))
+        declared = "".join(
+            f' xmlns:{prefix}="{DS if prefix in signatures_own else MD}"' for prefix in undeclared
+        )
+        try:
+            return _parse_text(f"<fragment{declared}>{text}</fragment>", max_bytes + 10_000)
+        except UnsafeXml as inner:
+            # Of the two, what is wrong besides the prefixes.
+            raise (inner if "Namespace prefix" in str(error) else error) from None
+
+
+def _parse_text(text: str, max_bytes: int) -> etree._Element:
+    return parse(text.encode(errors="surrogatepass"), max_bytes=max_bytes, pasted=True)
 
 
 def again(canonical: bytes) -> etree._Element:

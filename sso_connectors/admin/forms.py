@@ -167,7 +167,8 @@ class ConnectorForm(TakesPaste):
             self._unshown.add("redirect_uri")
         if is_oauth2 and self._options:
             self._take_client(cleaned, method)
-        if not is_oauth2:
+        # Where the box is shown: of the methods only the generic one has an address to read.
+        if not is_oauth2 or method == "oidc":
             self.refuse_unread()
         typed = cleaned.pop(OWN_PASSWORD, "")
         if cleaned.get("staff_may_sign_in") and not self.instance.staff_may_sign_in:

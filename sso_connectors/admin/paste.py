@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST
 from ..certificates import MAX_PASTE
 from ..idp_words import IDPS
 from ..models import Connector
-from .reading import Reading, read_into
+from .paste_form import FILE
+from .reading import MAX_FILE, Reading, read_into
 from .staff_connectors import CHANGE_TRUST
 
 
@@ -65,6 +66,7 @@ class ReadsPaste(admin.ModelAdmin[Connector]):
                 "idps": IDPS,
                 "words_of": form.words_of,
                 "longest_paste": MAX_PASTE,
+                "longest_file": MAX_FILE,
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -72,4 +74,4 @@ class ReadsPaste(admin.ModelAdmin[Connector]):
         # What is fetched for whoever may not use it would only serve to look around from here.
         if not request.user.has_perm(CHANGE_TRUST):
             raise PermissionDenied
-        return read_into(request.POST)
+        return read_into(request.POST, request.FILES.get(FILE))

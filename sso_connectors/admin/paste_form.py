@@ -13,6 +13,7 @@ from ..certificates import PRIVATE_KEY, normalise_certificates
 from ..idp_words import recognise
 from ..models import Connector
 from ..pasted import read
+from ..pasted.openid import is_discovery_address
 from ..pasted.understood import private_key
 from .idp_fields import CHOSEN, idps_words
 
@@ -28,6 +29,8 @@ _READ_FIELDS: Final = (
     "option_oidc_issuer",
 )
 _PREFIX: Final = "read_"
+FILE: Final = "paste_file"
+"""The box's own field for a file; nothing of it is kept."""
 
 # What `Words` calls the fields that an identity provider has words for.
 _WORDS: Final = {
@@ -53,6 +56,10 @@ class TakesPaste(forms.ModelForm[Connector]):
                 words = idps_words(word, chosen=self.words_of)
                 field.help_text = format_html("{}{}", field.help_text, words)
 
+    def is_multipart(self) -> bool:
+        """The box takes a file, too."""
+        return "certificates" in self.fields or super().is_multipart()
+
     @property
     def unread(self) -> str:
         """What stands in the box, to be shown again where saving didn't go through."""
@@ -72,8 +79,9 @@ class TakesPaste(forms.ModelForm[Connector]):
 
     def refuse_unread(self) -> None:
         """Saving it unread would look as if it had been taken over."""
+        self._refuse_discovery_address()
         text = self.data.get("paste", "").strip()
-        if "certificates" not in self.fields or not text:
+        if "certificates" not in self.fields or not (text or self.files.get(FILE)):
             return
         if _holds_private_key(text):
             (why,) = private_key().messages
@@ -90,6 +98,21 @@ class TakesPaste(forms.ModelForm[Connector]):
                 code="unread",
             )
         self.add_error(None, error)
+
+    def _refuse_discovery_address(self) -> None:
+        """With its ending it is no issuer: no token would ever name it."""
+        for name in ("issuer_url", "option_oidc_issuer"):
+            if name in self.fields and is_discovery_address(self.data.get(name, "").strip()):
+                self.add_error(
+                    name,
+                    ValidationError(
+                        _(
+                            "This is the address of the discovery document. Press “Read” with the box "
+                            "“Paste anything” empty: the issuer is taken from there, letter by letter."
+                        ),
+                        code="discovery_address",
+                    ),
+                )
 
 
 def _taken_over(form: Mapping[str, str]) -> dict[str, str]:

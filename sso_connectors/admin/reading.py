@@ -8,18 +8,25 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from .. import outbound
-from ..certificates import PRIVATE_KEY, load_certificates, normalise_certificates
+from ..certificates import MAX_PASTE, PRIVATE_KEY, load_certificates, normalise_certificates
 from ..idp_words import IDPS
 from ..models import Connector, ConnectorType
 from ..pasted import Understood, read
+from ..pasted.openid import is_discovery_address
+from ..pasted.understood import refusal
 from ..providers import PROVIDERS
+from ..unwrapping import decode
 from ..web_address import host_of
 from .check_texts import text_in_words
 
+# Of characters a file may have as many as a paste; UTF-16 has two bytes for each.
+MAX_FILE: Final = 2 * MAX_PASTE
 _OPENID: Final = "oidc"
 _OPENID_ISSUER: Final = "option_oidc_issuer"
 
@@ -47,49 +54,128 @@ class Reading:
     understood: Understood = field(default_factory=Understood)
     error: str = ""
     differences: tuple[Difference, ...] = ()
+    search: str = ""
+    missing: tuple[str, ...] = ()
+    """The labels of required fields that are neither in this nor in the form."""
 
     @property
     def provider(self) -> str:
         return next((idp.label for idp in IDPS if idp.key == self.understood.provider), "")
 
     @property
+    def choices_count(self) -> int:
+        return len(self.understood.choices) + self.understood.more_choices
+
+    @property
+    def missing_fields(self) -> str:
+        return ", ".join(capfirst(label) for label in self.missing)
+
+    @property
     def has_news(self) -> bool:
         return any(item.is_new for item in self.differences)
 
 
-def read_into(form: Mapping[str, str]) -> Reading:
-    """Read the box of a form that was posted, and compare it with the form's fields."""
+def read_into(form: Mapping[str, str], upload: "UploadedFile[bytes] | None" = None) -> Reading:
+    """Read the box of a form that was posted, or a file, and compare it with the form's fields.
+
+    While both are empty, a discovery address that stands in an issuer's field is read.
+    """
+    button = form.get("_read", "")
     text = form.get("paste", "")
-    # One of several, chosen from what an earlier reading found.
-    entity_id = form.get("entity_id", "") if form.get("_read") == "choice" else ""
     try:
-        understood = _understood(text, entity_id)
+        if upload:
+            text = text_of(upload)
+        elif not text.strip():
+            text = next(filter(is_discovery_address, _issuers(form)), text)
+        understood = _understood(
+            text,
+            # One of several, chosen from what an earlier reading found.
+            entity_id=form.get("entity_id", "") if button == "choice" else "",
+            search=form.get("search", "") if button == "search" else "",
+        )
     except ValidationError as error:
         kept = "" if error.code == PRIVATE_KEY else text
         return Reading(kept, error=" ".join(error.messages))
     if understood.choices:
-        return Reading(text, understood)
-    return Reading(text, understood, differences=tuple(_differences(form, understood)))
+        return Reading(text, understood, search=form.get("search", ""))
+    missing = tuple(_label(name) for name in understood.missing if not form.get(name, "").strip())
+    differences = tuple(_differences(form, understood))
+    return Reading(text, understood, differences=differences, missing=missing)
 
 
-def _understood(text: str, entity_id: str) -> Understood:
-    found = read(text, entity_id=entity_id)
+def text_of(upload: "UploadedFile[bytes]") -> str:
+    """Return what a file says; of a certificate in DER its base64. Raises ValidationError."""
+    octets = upload.read(MAX_FILE + 1)
+    if len(octets) > MAX_FILE:
+        raise refusal(_("This file has more than %(limit)s bytes."), limit=MAX_FILE)
+    try:
+        return decode(octets)
+    except ValueError as error:
+        raise refusal(
+            _(
+                "This file holds neither text nor a certificate. If it is an archive, unpack it first."
+            )
+        ) from error
+
+
+def _issuers(form: Mapping[str, str]) -> list[str]:
+    return [form.get(name, "").strip() for name in ("issuer_url", _OPENID_ISSUER)]
+
+
+def _understood(text: str, *, entity_id: str, search: str) -> Understood:
+    found = read(text, entity_id=entity_id, search=search)
     if not found.url:
         return found
-    host = host_of(found.url)
     try:
-        response = outbound.request("GET", found.url)
+        fetched = _fetched(found.url, entity_id=entity_id, search=search)
+    except ValidationError as error:
+        # What stands beside the address is as good as before.
+        if found.is_empty or error.code == PRIVATE_KEY:
+            raise
+        return replace(found, notes=(*found.notes, *error.messages))
+    note = _("Read from %(url)s.") % {"url": found.url[:200]}
+    if fetched.type != "saml2" or fetched.choices:
+        return replace(fetched, notes=(note, *fetched.notes, *_other_issuer(found, fetched)))
+    return replace(
+        fetched,
+        issuer_url=fetched.issuer_url or found.issuer_url,
+        endpoint=fetched.endpoint or found.endpoint,
+        certificates=fetched.certificates or found.certificates,
+        notes=(note, *fetched.notes, *found.notes, *_other_issuer(found, fetched)),
+    )
+
+
+def _fetched(url: str, *, entity_id: str, search: str) -> Understood:
+    """Raises ValidationError."""
+    host = host_of(url)
+    try:
+        response = outbound.request("GET", url)
     except outbound.OutboundError as error:
         raise _not_fetched(text_in_words(str(error))) from error
     if response.status_code != 200:
         raise _not_fetched(f"{host}: HTTP {response.status_code}.")
-    fetched = read(response.text, entity_id=entity_id)
+    try:
+        text = decode(response.content)
+    except ValueError as error:
+        raise _not_fetched(_("%(host)s answers with no text.") % {"host": host}) from error
+    fetched = read(text, entity_id=entity_id, search=search)
     if fetched.url:
         raise _not_fetched(
             _("%(host)s answers with another address, not with metadata.") % {"host": host}
         )
-    note = _("Read from %(url)s.") % {"url": found.url[:200]}
-    return replace(fetched, notes=(note, *fetched.notes))
+    return fetched
+
+
+def _other_issuer(found: Understood, fetched: Understood) -> list[str]:
+    """A slash at its end is the document's to know; another issuer is said."""
+    if not found.issuer_url or not fetched.issuer_url:
+        return []
+    if found.issuer_url.rstrip("/") == fetched.issuer_url.rstrip("/"):
+        return []
+    return [
+        _("The document names the issuer %(fetched)s, and not %(found)s.")
+        % {"fetched": fetched.issuer_url[:200], "found": found.issuer_url[:200]}
+    ]
 
 
 def _not_fetched(why: str) -> ValidationError:

@@ -234,7 +234,8 @@ def _complain_of(error: ValidationError, connector: Connector, entry: Entry) -> 
 
 
 def doubts(connector: Connector) -> list[str]:
-    return [
+    left_out = [f"connector {connector.reference}: {note}" for note in connector.certificate_notes]
+    return left_out + [
         f"connector {connector.reference}: the certificate {item.subject} "
         + (
             f"ended on {item.valid_until:%Y-%m-%d}"

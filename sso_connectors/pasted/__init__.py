@@ -12,10 +12,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from .. import addresses, idp_words
-from ..certificates import MAX_PASTE, normalise_certificates
+from ..certificates import MAX_PASTE, find_bodies, read_certificates
+from ..unwrapping import unwrap
+from . import documents
 from .lines import read_lines
 from .metadata import read_metadata
-from .openid import WELL_KNOWN, read_discovery, read_discovery_address
+from .openid import is_discovery_address, read_discovery, read_discovery_address
 from .ours import is_ours
 from .understood import Understood, concluded, private_key, refusal
 
@@ -24,17 +26,20 @@ __all__ = ["Understood", "read"]
 # A line of it: letters alone are words as well.
 _BASE64: Final = re.compile(r"MII|[A-Za-z0-9+/]{40}").match
 _FINGERPRINT: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:\s]?){20}(?:(?:[0-9A-Fa-f]{2}[:\s]?){12})?")
-_CARRIAGE_RETURN: Final = re.compile(r"&#(?:13|xd);", re.IGNORECASE)
+_SCHEMELESS: Final = re.compile(
+    r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?::\d{1,5})?/\S*"
+).fullmatch
 _WEB_PAGE: Final = ("<!doctype html", "<html")
 _LONGEST_LINE: Final = 4096
 
 
-def read(text: str, *, entity_id: str = "") -> Understood:
-    """Return what `text` says.
+def read(text: str, *, entity_id: str = "", search: str = "") -> Understood:
+    """Return what `text` says, after `unwrap` has undone what it came through.
 
-    Understood: SAML metadata, certificates (PEM blocks or bare base64), an https address, the
-    labelled lines of an identity provider's screen, an OpenID discovery document. Where metadata
-    describes several identity providers the answer has `choices`, and `entity_id` picks one.
+    Understood: SAML metadata or a piece of it, certificates (PEM blocks, PKCS #7 or bare base64), an
+    https address, the labelled lines of an identity provider's screen or of a mail, an OpenID
+    discovery document, a program's settings as JSON. Where metadata describes several identity
+    providers the answer has `choices` (of which `search` leaves some), and `entity_id` picks one.
 
     Raises ValidationError that says what was seen and what is wanted; a private key is never
     repeated in it, nor kept.
@@ -42,14 +47,25 @@ def read(text: str, *, entity_id: str = "") -> Understood:
     if "PRIVATE KEY" in text:
         raise private_key()
     if len(text) > MAX_PASTE:
+        if "EntitiesDescriptor" in text[:20_000]:
+            raise refusal(
+                _(
+                    "This is the metadata of a whole federation, longer than %(limit)s characters. Ask "
+                    "the identity provider for its own, or cut it out of this, from <EntityDescriptor "
+                    "entityID=…> to </EntityDescriptor>."
+                ),
+                limit=MAX_PASTE,
+            )
         raise refusal(_("This is longer than %(limit)s characters."), limit=MAX_PASTE)
-    text = _CARRIAGE_RETURN.sub("", text).replace("\ufeff", "").strip()
+    text = unwrap(text)
+    if "PRIVATE KEY" in text:
+        raise private_key()
     if not text:
         raise refusal(_("There is nothing here."))
-    return concluded(_read(text, entity_id))
+    return concluded(_read(text, entity_id, search))
 
 
-def _read(text: str, entity_id: str) -> Understood:
+def _read(text: str, entity_id: str, search: str) -> Understood:
     if any(mark in text[:500].lower() for mark in _WEB_PAGE):
         raise refusal(
             _(
@@ -58,15 +74,35 @@ def _read(text: str, entity_id: str) -> Understood:
             )
         )
     if text.startswith("<"):
-        return read_metadata(text, entity_id=entity_id)
+        return read_metadata(text, entity_id=entity_id, search=search)
+    if text.startswith(("{", "[")):
+        return _read_document(text, entity_id, search)
     if "EntityDescriptor" in text and "<" in text and ">" in text:
         # Browsers show a line of their own above XML; letters have words around it.
-        return read_metadata(text[text.index("<") : text.rindex(">") + 1], entity_id=entity_id)
-    if text.startswith("{"):
-        return read_discovery(text)
-    if len(text.split(maxsplit=1)) == 1 and text[:8].lower().startswith(("https://", "http://")):
-        return _read_address(text)
+        inner = text[text.index("<") : text.rindex(">") + 1]
+        return read_metadata(inner, entity_id=entity_id, search=search)
+    if len(text.split(maxsplit=1)) == 1 and (address := _as_address(text)):
+        return _read_address(address)
     return _read_text(text)
+
+
+def _as_address(word: str) -> str:
+    """A lone word as the address that it is, with the scheme that browsers leave out; or ""."""
+    word = word.strip("<>\"'“”«»,;")
+    if word[:8].lower().startswith(("https://", "http://")):
+        return word
+    return f"https://{word}" if _SCHEMELESS(word) else ""
+
+
+def _read_document(text: str, entity_id: str, search: str) -> Understood:
+    document = documents.load(text)
+    if inner := documents.metadata_in(document):
+        return _read(unwrap(inner), entity_id, search)
+    if "authorization_endpoint" not in document:
+        found = read_lines(documents.as_lines(document))
+        if found is not None:
+            return found
+    return read_discovery(document)
 
 
 def _read_address(url: str) -> Understood:
@@ -76,9 +112,9 @@ def _read_address(url: str) -> Understood:
         raise refusal(
             _("%(url)s is our own address, to be entered at the identity provider."), url=url[:200]
         )
-    if url.partition("?")[0].endswith(WELL_KNOWN):
+    if is_discovery_address(url):
         return read_discovery_address(url)
-    if idp_words.of_start(url):
+    if idp_words.starts_a_sign_in(url):
         raise refusal(
             _(
                 "%(url)s is a link from the identity provider's dashboard. It starts a sign-in there, "
@@ -110,5 +146,6 @@ def _read_text(text: str) -> Understood:
     if _FINGERPRINT.fullmatch(text):
         raise refusal(_("This is only the fingerprint of a certificate."))
     if _BASE64(text):
-        return Understood(certificates=normalise_certificates(text))
+        certificates = read_certificates(find_bodies(text))
+        return Understood(certificates=certificates.pem, notes=certificates.notes)
     raise refusal(_("Nothing in this text could be recognised."))

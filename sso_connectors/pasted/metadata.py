@@ -1,5 +1,6 @@
 """SAML metadata (saml-metadata-2.0), read by the project's one parser."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -10,8 +11,14 @@ from django.utils.translation import gettext as _
 from lxml import etree
 
 from .. import addresses, safe_xml
-from ..certificates import MAX_PASTE, normalise_certificates
-from .understood import Understood, refusal
+from ..certificate_text import MAX_XML_BYTES, PRIVATE_KEY, find_in_xml, signing_bodies
+from ..certificates import read_certificates
+from . import federation
+from .understood import Understood, private_key, refusal
+
+MOST_CHOICES: Final = 50
+# Tags with this name: with more entities the whole is not parsed, but one cut out.
+_MOST_PARSED: Final = 40
 
 _MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _ENTITY: Final = f"{_MD}EntityDescriptor"
@@ -34,47 +41,96 @@ _FORMATS: Final = {
     ),
 }
 _text_of: Final = etree.XPath("string()")
+_DISPLAY_NAMES: Final = ("{*}DisplayName", "{*}OrganizationDisplayName")
+# One that begins no reference: `?a=1&b=2` in an address.
+_AMPERSAND: Final = re.compile(r"&(?!#[0-9]{1,7};|#x[0-9A-Fa-f]{1,6};|(?:amp|lt|gt|quot|apos);)")
 _TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 
-def read_metadata(text: str, *, entity_id: str) -> Understood:
+def read_metadata(text: str, *, entity_id: str = "", search: str = "") -> Understood:
     """Return what metadata says of the identity provider `entity_id`, which "" leaves to the document.
 
-    Raises ValidationError.
+    Where it describes several, they are the answer's `choices`: those whose ID or name has `search` in
+    it, MOST_CHOICES at most. Raises ValidationError.
     """
-    try:
-        document = text.encode(errors="surrogatepass")
-        root = safe_xml.parse(document, max_bytes=4 * MAX_PASTE, pasted=True)
-    except safe_xml.UnsafeXml as error:
-        raise refusal(
-            _("This looks like XML, but can't be read: %(why)s"), why=str(error)
-        ) from error
-    if root.tag not in (_ENTITY, _ENTITIES):
-        return _read_other(root, text)
+    if text.count("EntityDescriptor") > _MOST_PARSED:
+        cut = federation.cut(text)
+        if not entity_id and len(cut) > 1:
+            return choose({each: names for each, (names, _xml) in cut.items()}, search)
+        if entity_id and entity_id not in cut:
+            raise _no_such(entity_id)
+        if cut:
+            text = cut[entity_id or next(iter(cut))][1]
+    root = _parse(text)
+    if root.tag not in (_ENTITY, _ENTITIES) and next(root.iter(_ENTITY), None) is None:
+        return _read_piece(root)
     found: dict[str, etree._Element] = {}
     for entity in root.iter(_ENTITY):
-        if entity.find(_IDP) is not None:
+        if any(map(_speaks_saml2, entity.iterfind(_IDP))):
             found.setdefault(entity.get("entityID", "").strip(), entity)
     if not found:
         raise _no_identity_provider(root)
     if entity_id and entity_id not in found:
-        raise refusal(
-            _("There is no identity provider %(entity_id)s in this metadata."),
-            entity_id=entity_id[:200],
-        )
+        raise _no_such(entity_id)
     if not entity_id and len(found) > 1:
-        return Understood(
-            choices=tuple(filter(None, found)),
-            notes=(
-                _("This metadata describes %(count)s identity providers: choose one.")
-                % {"count": len(found)},
-            ),
-        )
+        names = {each: _names(entity) for each, entity in found.items() if each}
+        return choose(names, search)
     return _read_entity(found[entity_id] if entity_id else next(iter(found.values())))
 
 
-def _read_other(root: etree._Element, text: str) -> Understood:
-    """An XML element with a certificate, alone; or what isn't wanted."""
+def _parse(text: str) -> etree._Element:
+    try:
+        return safe_xml.parse_pasted(text, max_bytes=MAX_XML_BYTES)
+    except safe_xml.UnsafeXml as error:
+        ampersand = _AMPERSAND.search(text)
+        if ampersand and "well-formed" in str(error):
+            raise refusal(
+                _(
+                    "This looks like XML, but line %(line)s has an “&” that is not written “&amp;”, at "
+                    "“%(seen)s”. Write “&amp;” there, or ask for the file as it was exported."
+                ),
+                line=text.count("\n", 0, ampersand.start()) + 1,
+                seen=text[ampersand.start() : ampersand.end() + 8],
+            ) from error
+        raise refusal(
+            _("This looks like XML, but can't be read: %(why)s"), why=str(error)
+        ) from error
+
+
+def _no_such(entity_id: str) -> ValidationError:
+    return refusal(
+        _("There is no identity provider %(entity_id)s in this metadata."),
+        entity_id=entity_id[:200],
+    )
+
+
+def choose(names: dict[str, str], search: str) -> Understood:
+    """The question which one, of IDs with their names. Raises ValidationError."""
+    wanted = search.strip().lower()
+    matching = [each for each, name in names.items() if wanted in f"{each} {name}".lower()]
+    if not matching:
+        raise refusal(
+            _("None of the %(count)s identity providers in this has “%(search)s” in its name."),
+            count=len(names),
+            search=search[:100],
+        )
+    return Understood(
+        choices=tuple(matching[:MOST_CHOICES]),
+        more_choices=max(0, len(matching) - MOST_CHOICES),
+        notes=(
+            _("This metadata describes %(count)s identity providers: choose one.")
+            % {"count": len(names)},
+        ),
+    )
+
+
+def _names(entity: etree._Element) -> str:
+    """How it calls itself for people, in each language."""
+    return " ".join(str(_text_of(each)) for each in entity.iter(*_DISPLAY_NAMES))
+
+
+def _read_piece(root: etree._Element) -> Understood:
+    """An element alone: of metadata, or with a certificate; or what isn't wanted."""
     name = etree.QName(root)
     if name.namespace == _PROTOCOL:
         raise refusal(
@@ -83,7 +139,13 @@ def _read_other(root: etree._Element, text: str) -> Understood:
         )
     if name.localname.lower() == "html":
         raise refusal(_("This is a web page."))
-    return Understood(certificates=normalise_certificates(text))
+    role = root if root.tag == _IDP else root.find(_IDP)
+    if role is None and next(root.iter(f"{_MD}SingleSignOnService"), None) is not None:
+        role = root
+    if role is not None:
+        return _read_role(role, "")
+    found = read_certificates(find_in_xml(root))
+    return Understood(certificates=found.pem, notes=found.notes)
 
 
 def _no_identity_provider(root: etree._Element) -> ValidationError:
@@ -95,32 +157,62 @@ def _no_identity_provider(root: etree._Element) -> ValidationError:
         return refusal(
             _("This is the metadata of a service provider, not of an identity provider.")
         )
+    if next(root.iter(_IDP), None) is not None:
+        return refusal(
+            _("According to this metadata, the identity provider doesn't speak SAML 2.0.")
+        )
     return refusal(_("This metadata describes no identity provider for SAML 2.0."))
 
 
 def _read_entity(entity: etree._Element) -> Understood:
-    issuer = entity.get("entityID", "").strip()
-    if not issuer:
-        raise refusal(_("This metadata lacks the entityID, which is the issuer URL."))
-    roles = [role for role in entity.iterfind(_IDP) if _speaks_saml2(role)]
-    if not roles:
-        raise refusal(
-            _("According to this metadata, the identity provider doesn't speak SAML 2.0.")
-        )
-    role = roles[0]
+    role = next(filter(_speaks_saml2, entity.iterfind(_IDP)))
+    return _read_role(role, entity.get("entityID", "").strip())
+
+
+def _read_role(role: etree._Element, issuer: str) -> Understood:
+    """Each field for itself: what one lacks, or has wrong, costs a note and no other field."""
     binding, endpoint, about_endpoint = _read_endpoint(role)
     identifier_format, about_formats = _read_formats(role)
+    certificates, about_certificates = _read_certificates(role)
+    about_issuer = (
+        [] if issuer else [_("This metadata lacks the entityID, which is the issuer URL.")]
+    )
     return Understood(
         issuer_url=issuer,
         endpoint=endpoint,
         binding=binding,
-        # Its own reading of a role, from the tree that was parsed here.
-        certificates=normalise_certificates(
-            etree.tostring(role, encoding="unicode", with_tail=False)
-        ),
+        certificates=certificates,
         identifier_format=identifier_format,
-        notes=(*about_endpoint, *about_formats, *_further_notes(role), *_validity(entity)),
+        notes=(
+            *about_issuer,
+            *about_endpoint,
+            *about_certificates,
+            *about_formats,
+            *_further_notes(role),
+            *_validity(role),
+        ),
     )
+
+
+def _read_certificates(role: etree._Element) -> tuple[str, tuple[str, ...]]:
+    """Raises ValidationError for a private key."""
+    if "PRIVATE KEY" in str(_text_of(role)):
+        raise private_key()
+    bodies = dict.fromkeys("".join(body.split()) for body in signing_bodies(role))
+    if not bodies:
+        return "", (
+            _(
+                "This metadata holds no signing certificate: ask the identity provider's administrator "
+                "for it."
+            ),
+        )
+    try:
+        found = read_certificates(bodies, each_for_itself=True)
+    except ValidationError as error:
+        if error.code == PRIVATE_KEY:
+            raise
+        return "", tuple(error.messages)
+    return found.pem, found.notes
 
 
 def _speaks_saml2(role: etree._Element) -> bool:
@@ -187,8 +279,8 @@ def _further_notes(role: etree._Element) -> Iterator[str]:
         yield _("Its encryption key was left out; only its signing keys are used.")
 
 
-def _validity(entity: etree._Element) -> Iterator[str]:
-    for element in (entity, *entity.iterancestors()):
+def _validity(role: etree._Element) -> Iterator[str]:
+    for element in (role, *role.iterancestors()):
         until = _time(element.get("validUntil", ""))
         if until and until < datetime.now(UTC):
             yield _(

@@ -16,8 +16,9 @@ class Understood:
     """For an administrator to confirm; an empty field was not in the paste.
 
     `type` is the connector's. `certificates` is what `normalise_certificates` returns. `provider` is
-    a key of `idp_words`. `choices` are the entity IDs of which `read` must be told one. `url` is where
-    there is more to read, fetched by nobody yet. `notes` are sentences.
+    a key of `idp_words`. `choices` are the entity IDs of which `read` must be told one; `more_choices`
+    says how many there are besides. `url` is where there is more to read, fetched by nobody yet.
+    `notes` are sentences.
     """
 
     type: Literal["saml2", "oauth2"] = "saml2"
@@ -30,6 +31,21 @@ class Understood:
     choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     url: str = ""
+    more_choices: int = 0
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The fields of a SAML connector that are required, and that this doesn't fill."""
+        if self.type != "saml2":
+            return ()
+        return tuple(
+            name for name in ("issuer_url", "endpoint", "certificates") if not getattr(self, name)
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no field was found, whatever there may be to fetch."""
+        return not (self.issuer_url or self.endpoint or self.certificates or self.identifier_format)
 
 
 def concluded(found: Understood) -> Understood:

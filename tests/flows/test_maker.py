@@ -6,6 +6,7 @@ Each screen is left as a picture in var/pictures/, to be looked at.
 import re
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import Browser, Page, expect
 
 from sso_connectors.attempts import Attempt
@@ -13,11 +14,12 @@ from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
 from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.conftest import ConnectorMaker, UserMaker
+from tests.idp import default_key
 from tests.rigs.process import IdentityProvider
 from tests.sso_connectors import published
 
 from .conftest import bring_in
-from .pictures import picture
+from .pictures import look, picture
 from .test_real_providers import expect_signed_in, give_password
 
 pytestmark = [
@@ -418,10 +420,51 @@ def test_an_openid_address_turns_the_form_into_one_of_oauth2(
     picture(page, "paste-openid")
     page.get_by_role("button", name="Use these").click()
 
-    expect(page.get_by_label("Paste anything")).to_be_hidden()
-    expect(page.get_by_label("Issuer:", exact=True)).to_have_value("https://login.acme.example")
+    issuer = page.get_by_label("Issuer:", exact=True)
+    expect(issuer).to_have_value("https://login.acme.example")
     expect(page.get_by_label("Client secret")).to_be_visible()
     picture(page, "paste-openid-used")
+    look(page, "form-openid-box")
+
+    # A discovery address in the field itself is read with the box empty.
+    issuer.fill("https://login.beta.example/.well-known/openid-configuration")
+    page.get_by_role("button", name="Read", exact=True).click()
+    page.get_by_role("button", name="Use these").click()
+    expect(issuer).to_have_value("https://login.beta.example")
+    page.get_by_label("Authentication method").select_option("hubspot")
+    expect(page.get_by_label("Paste anything")).to_be_hidden()
+
+
+def test_a_file_is_chosen_or_dropped(administrator: Page, site: str) -> None:
+    page = administrator
+    page.goto(f"{site}{LIST}add/")
+    chosen = page.get_by_label("Or a file")
+    der = default_key().certificate.public_bytes(Encoding.DER)
+    chosen.set_input_files({"name": "raw.cer", "mimeType": "", "buffer": der})
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.locator(".difference")).to_contain_text(default_key().fingerprint[:11])
+    expect(page.locator(".reading-missing")).to_contain_text("Issuer URL, Endpoint")
+    look(page, "paste-file")
+    page.get_by_role("button", name="Use these").click()
+    expect(page.locator("#id_certificates")).to_have_value(default_key().pem)
+    assert chosen.evaluate("file => file.files.length") == 0
+
+    dropped = page.evaluate_handle(
+        """text => {
+          const held = new DataTransfer();
+          held.items.add(new File([text], "metadata.xml"));
+          return held;
+        }""",
+        published.google(),
+    )
+    page.dispatch_event("#paste", "drop", {"dataTransfer": dropped})
+    expect(page.get_by_role("heading", name="this is Google Workspace")).to_be_visible()
+    page.get_by_label("Paste anything").fill("hello")
+    assert chosen.evaluate("file => file.files.length") == 0, "one of the two is read"
+
+    chosen.set_input_files({"name": "x.xml", "mimeType": "", "buffer": b"x" * 2_200_000})
+    page.get_by_role("button", name="Read", exact=True).click()
+    expect(page.locator("#reading .errornote")).to_contain_text("which is too much")
 
 
 def test_enter_saves_and_reads_nothing(

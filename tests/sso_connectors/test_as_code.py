@@ -21,6 +21,7 @@ from sso_connectors.providers import PROVIDERS
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, SigningKey, bare, default_key, ec_key, other_key, weak_key
 from tests.rivals import rival
+from tests.sso_connectors.test_certificates import certify
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -325,11 +326,22 @@ def test_certificates_as_people_paste_them(apply: Apply, idp: IdP) -> None:
         [default_key().pem, default_key().pem],
         [bare(default_key().pem)],
         [idp.metadata()],
+        [json.dumps(default_key().pem)],
+        [default_key().pem.partition("-----END")[0]],
     ):
         apply(with_connector(certificates=[other_key().pem]))
         apply(with_connector(certificates=pasted))
         assert apply(with_connector(certificates=pasted)).lines == [NOTHING]
         assert Connector.objects.get(reference="acme").certificates == default_key().pem
+
+
+def test_authorities_of_a_chain_are_left_out_and_said(apply: Apply) -> None:
+    issuer = SigningKey.rsa(common_name="Example CA", ca=True)
+    leaf = certify(ec_key().private_key.public_key(), issuer="Example CA")
+    applied = apply(with_connector(certificates=[leaf, issuer.pem]))
+    assert Connector.objects.get(reference="acme").certificates == leaf
+    (warning,) = applied.warnings
+    assert warning.startswith("warning: connector acme: 1 of 2 certificates are authorities")
 
 
 def test_certificates_are_the_whole_list(apply: Apply) -> None:

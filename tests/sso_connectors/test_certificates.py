@@ -5,6 +5,7 @@ All keys and certificates are made here, by cryptography; nothing is canned.
 
 import base64
 import functools
+import hashlib
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,14 +23,17 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     pkcs7,
+    pkcs12,
 )
 from django.core.exceptions import ValidationError
 
 from sso_connectors import certificates
 from sso_connectors.certificates import (
     PRIVATE_KEY,
+    find_bodies,
     load_certificates,
     normalise_certificates,
+    read_certificates,
 )
 from tests.idp import MD, IdP, SigningKey, bare, default_key, ec_key, other_key, weak_key
 
@@ -485,10 +489,16 @@ def test_kinds_of_key_that_no_signature_we_accept_uses(generate: Callable[[], Pr
 
 @pytest.mark.parametrize("line", ["-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"])
 def test_a_block_that_lacks_a_line(line: str) -> None:
-    says = "A block here is cut: its BEGIN or its END line is missing."
-    assert seen(default_key().pem.replace(line, "")) == says
-    assert seen(default_key().pem.replace(line, "") + ec_key().pem) == says
-    assert seen(ec_key().pem + default_key().pem.replace(line, "")) == says
+    lacking = default_key().pem.replace(line, "")
+    for pasted in (lacking, f"Here it is:\n\n{lacking}\n\nRegards\nBob\n"):
+        assert normalise_certificates(pasted) == default_key().pem
+    assert normalise_certificates(lacking + ec_key().pem) == default_key().pem + ec_key().pem
+    assert normalise_certificates(ec_key().pem + lacking) == ec_key().pem + default_key().pem
+
+
+def test_a_block_that_ends_as_another() -> None:
+    pasted = default_key().pem.replace("END CERTIFICATE", "END PKCS7")
+    assert seen(pasted) == "A block here is cut: its BEGIN or its END line is missing."
 
 
 @pytest.mark.parametrize("missing", [1, 4, 100, 1000])
@@ -581,8 +591,6 @@ def test_other_blocks() -> None:
     assert seen(default_key().pem + default_key().public_pem) == (
         "This is a Public Key, not a certificate."
     )
-    bundle = pkcs7.serialize_certificates([default_key().certificate], Encoding.PEM).decode()
-    assert seen(bundle) == "This is a Pkcs7, not a certificate."
     assert "base64 text, but no certificate" in seen(bare(request))
     assert "base64 text, but no certificate" in seen(bare(default_key().public_pem))
 
@@ -604,7 +612,11 @@ def test_an_authority() -> None:
     authority = certify(public, name="Example Root", ca=True, usage=("key_cert_sign", "crl_sign"))
     says = "“CN=Example Root” is the certificate of an authority, which signs other certificates."
     assert seen(authority) == says
-    assert seen(default_key().pem + authority) == says
+    found = read_certificates(find_bodies(default_key().pem + authority))
+    assert found.pem == default_key().pem, "the authority is left out"
+    (note,) = found.notes
+    assert note.startswith("1 of 2 certificates are authorities")
+    assert "“CN=Example Root”" in note
 
 
 def test_a_bundle_of_authorities() -> None:
@@ -621,9 +633,94 @@ def test_a_chain_with_its_issuer() -> None:
     issuer = SigningKey.rsa(common_name="Example CA", ca=True)
     assert normalise_certificates(leaf) == leaf
     for chain in (leaf + issuer.pem, issuer.pem + leaf):
-        assert (
-            seen(chain) == "“CN=Example CA” is the authority that issued another certificate here."
+        assert normalise_certificates(chain) == leaf
+        (note,) = read_certificates(find_bodies(chain)).notes
+        assert note == (
+            "1 of 2 certificates are authorities, which sign other certificates. They were left out: "
+            "“CN=Example CA”."
         )
+
+
+def test_each_issued_by_the_other_is_no_leaf() -> None:
+    one = certify(ec_key().private_key.public_key(), name="One", issuer="Other")
+    other = certify(other_key().private_key.public_key(), name="Other", issuer="One")
+    assert "is the certificate of an authority" in seen(one + other)
+
+
+def test_a_chain_in_pkcs7() -> None:
+    """What Windows exports as .p7b, with the authorities."""
+    leaf = x509.load_pem_x509_certificate(
+        certify(ec_key().private_key.public_key(), issuer="Example CA").encode()
+    )
+    issuer = SigningKey.rsa(common_name="Example CA", ca=True)
+    for encoding in (Encoding.PEM, Encoding.DER):
+        bundle = pkcs7.serialize_certificates([issuer.certificate, leaf], encoding)
+        pasted = bundle.decode() if encoding is Encoding.PEM else base64.b64encode(bundle).decode()
+        assert normalise_certificates(pasted) == leaf.public_bytes(Encoding.PEM).decode()
+
+
+def test_pkcs12_is_a_private_key() -> None:
+    bundle = pkcs12.serialize_key_and_certificates(
+        b"idp", default_key().private_key, default_key().certificate, None, NoEncryption()
+    )
+    assert refused(base64.b64encode(bundle).decode()).code == PRIVATE_KEY
+
+
+def in_version(version: int | None) -> bytes:
+    """`default_key()`'s certificate in DER, with another version written into it; None for none."""
+    whole = default_key().certificate.public_bytes(Encoding.DER)
+    at = whole.index(b"\xa0\x03\x02\x01\x02")
+    assert at == 8
+    if version is not None:
+        return whole[:12] + bytes([version]) + whole[13:]
+    shorter = bytearray(whole[:8] + whole[13:])
+    for place in (2, 6):
+        size = int.from_bytes(shorter[place : place + 2], "big") - 5
+        shorter[place : place + 2] = size.to_bytes(2, "big")
+    return bytes(shorter)
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_version_that_the_library_does_not_read(version: int) -> None:
+    """FusionAuth writes version 2 (1 on the wire). The key is what counts."""
+    data = in_version(version)
+    with pytest.raises((x509.InvalidVersion, ValueError)):
+        x509.load_der_x509_certificate(data)
+    (item,) = load_certificates(normalise_certificates(base64.b64encode(data).decode()))
+    assert item.key == default_key().private_key.public_key()
+    assert item.fingerprint == hashlib.sha256(data).digest().hex(":").upper(), "as it came"
+    assert base64.b64decode("".join(item.pem.splitlines()[1:-1])) == data
+
+
+def test_more_than_anyone_needs_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each takes a tenth of a millisecond and more, and a megabyte holds a thousand of them."""
+    monkeypatch.setattr(certificates, "_load", None)
+    pem = default_key().pem
+    body = bytearray(default_key().certificate.public_bytes(Encoding.DER))
+    different = []
+    for number in range(61):
+        body[-1] = number
+        different.append(base64.b64encode(bytes(body)).decode())
+    bundle = "".join(
+        f"{CERTIFICATE_LINE}\n{each}\n-----END CERTIFICATE-----\n" for each in different
+    )
+    assert seen(bundle).startswith("There are 61 certificates here")
+    with pytest.raises(TypeError):  # it was removed above: this one goes on to be parsed
+        normalise_certificates(pem * 400)
+
+
+def test_each_for_itself() -> None:
+    good, bad = bare(default_key().pem), bare(weak_key().pem)
+    found = read_certificates([bad, good], each_for_itself=True)
+    assert found.pem == default_key().pem
+    (note,) = found.notes
+    assert note.startswith("The certificate's RSA key has 1024 bits")
+    with pytest.raises(ValidationError, match="1024 bits"):
+        read_certificates([bad], each_for_itself=True)
+    with pytest.raises(ValidationError, match="private key"):
+        read_certificates([good, bare(default_key().private_pem)], each_for_itself=True)
 
 
 def test_too_much() -> None:

@@ -39,6 +39,12 @@ def found(issuer_url: str = ISSUER, endpoint: str = SSO) -> list[Mistake]:
         ("https://ping.example:9031/idp/startSSO.ping?PartnerSpId=x", "dashboard of PingFederate"),
         ("https://accounts.google.com/o/saml2/initsso?idpid=C01&spid=1", "Copy “SSO URL” from there instead."),
         ("https://myapps.microsoft.com/signin/x/y", "Copy “Login URL” from there instead."),
+        ("https://account.activedirectory.windowsazure.com/applications/signin/x/y", "Copy “Login URL” from there"),
+        ("https://auth.acme.example/application/saml/inocx/sso/binding/init/", "from the identity provider's dashboard"),
+        ("https://auth.pingone.eu/0f6b/saml20/idp/startsso?spEntityId=x", "Copy its single sign-on address (SSO URL)"),
+        ("https://acme.my.salesforce.com/idp/login?app=0sp1", "Copy its single sign-on address (SSO URL)"),
+        ("https://idp.example/idp/profile/SAML2/Unsolicited/SSO?providerId=x", "from the identity provider's dashboard"),
+        ("https://idp.example/simplesaml/saml2/idp/initSSO.php?spentityid=x", "from the identity provider's dashboard"),
         # the wrong host
         (OKTA_SSO.replace("acme.okta", "acme-admin.okta"), "take “-admin” out of the address"),
         ("https://login.microsoftonline.com/common/saml2", "“common” stands for any company's"),
@@ -200,3 +206,19 @@ def test_only_saml(django_assert_num_queries: DjangoAssertNumQueries) -> None:
         assert mistakes(Connector(type=ConnectorType.OAUTH2, issuer_url=OKTA_SSO)) == []
     with django_assert_num_queries(0):
         assert mistakes(Connector(endpoint=SSO)) == []
+
+
+@pytest.mark.parametrize(
+    ("issuer_url", "endpoint"),
+    [
+        ("https://idp.example/saml/sso", "https://idp.example"),
+        ("https://idp.example/saml2/login", "https://idp.example/"),
+        ("https://idp.example/idp/sso?x=1", "https://idp.example/saml/entity-id"),
+    ],
+)
+def test_a_swapped_pair_of_one_that_nobody_knows(issuer_url: str, endpoint: str) -> None:
+    (mistake,) = mistakes(Connector(issuer_url=issuer_url, endpoint=endpoint))
+    assert mistake.field == "endpoint"
+    assert mistake.sentence.startswith("Issuer URL and endpoint look swapped")
+    assert not mistake.is_error, "nobody can be sure"
+    assert mistakes(Connector(issuer_url=endpoint, endpoint=issuer_url)) == []

@@ -141,3 +141,52 @@ def test_size_is_looked_at_first() -> None:
     assert parse("<a/>", max_bytes=4) == "a"
     with pytest.raises(UnsafeXml, match="It has 5 bytes; at most 4 are read"):
         parse(b"\xff" * 5, max_bytes=4)
+
+
+def pasted(text: str) -> str:
+    return safe_xml.parse_pasted(text, max_bytes=100_000).tag
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "ISO-8859-1", "windows-1252", "x"])
+def test_pasted_text_is_not_judged_by_its_declaration(declared: str) -> None:
+    assert pasted(f'<?xml version="1.0" encoding="{declared}"?>\n<a>é</a>') == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<ds:X509Certificate>x</ds:X509Certificate>", "<a/><b/>", '<a x:y="1"/>', "<m:a/><m:b/>"],
+)
+def test_a_piece_of_pasted_xml_gets_an_element_around_it(text: str) -> None:
+    assert pasted(text) == "fragment"
+
+
+def test_the_prefixes_of_a_piece_are_those_of_metadata() -> None:
+    piece = "<d:X509Data/><m:KeyDescriptor/>"
+    root = safe_xml.parse_pasted(piece, max_bytes=1000)
+    assert [child.tag for child in root] == [
+        f"{{{safe_xml.DS}}}X509Data",
+        f"{{{safe_xml.MD}}}KeyDescriptor",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("<m:a>&b;</m:a>", "not well-formed"),
+        ("<m:a><m:b></m:a>", "not well-formed"),
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]><m:a>&b;</m:a>", "DOCTYPE"),
+        ("<?xml version='1.0' encoding='utf-16'?><!DOCTYPE a><a/>", "DOCTYPE"),
+        ("<m:a>" * (safe_xml.MAX_DEPTH + 1) + "</m:a>" * (safe_xml.MAX_DEPTH + 1), "too deep"),
+        ("<m:a/>" * (safe_xml.MAX_ELEMENTS + 1), "too many elements"),
+        ("".join(f"<p{n}:a/>" for n in range(50)), "not well-formed"),
+        ("<a>" + "x" * 100_000 + "</a>", "at most 100000 are read"),
+    ],
+)
+def test_a_piece_has_the_same_limits(text: str, why: str) -> None:
+    with pytest.raises(UnsafeXml, match=why):
+        pasted(text)
+
+
+def test_lines_are_counted_from_the_declaration() -> None:
+    with pytest.raises(UnsafeXml, match="line 3"):
+        pasted('<?xml version="1.0"\n encoding="utf-16"?>\n<a>&</a>')

@@ -154,6 +154,9 @@
       const types = [...part.classList].filter((name) => name.startsWith("type-"));
       if (types.length) part.hidden = !types.includes(`type-${chosenType}`);
     }
+    // Of the methods only the generic one has an address to read.
+    const box = document.getElementById("paste");
+    if (box) box.hidden = chosenType === "oauth2" && chosenMethod !== box.dataset.openid;
     for (const part of document.querySelectorAll("form [data-methods]")) {
       const isOf = part.dataset.methods.split(" ").includes(chosenMethod);
       showWhere(part, isOf || chosenType !== "oauth2");
@@ -251,6 +254,8 @@
     }
   }
 
+  const file = document.getElementById("id_paste_file");
+
   function showInReading(tag, className, words) {
     const part = document.createElement(tag);
     part.className = className;
@@ -258,9 +263,37 @@
     reading.replaceChildren(part);
   }
 
+  function empty() {
+    paste.value = "";
+    file.value = "";
+  }
+
+  // A file that is dropped on the box is read at once, as if it had been chosen and Read pressed.
+  function takeDrops(box) {
+    const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
+    box.addEventListener("dragover", (event) => {
+      if (!holdsFile(event)) return;
+      event.preventDefault();
+      box.classList.add("is-dropping");
+    });
+    box.addEventListener("dragleave", () => box.classList.remove("is-dropping"));
+    box.addEventListener("drop", (event) => {
+      box.classList.remove("is-dropping");
+      if (!holdsFile(event)) return;
+      event.preventDefault();
+      file.files = event.dataTransfer.files;
+      file.dispatchEvent(new Event("change"));
+      box.querySelector("button[name=_read][value=box]").click();
+    });
+  }
+
   async function read(button) {
     if (paste.value.length > Number(paste.dataset.longest)) {
       showInReading("p", "errornote", paste.dataset.tooLong);
+      return;
+    }
+    if (file.files[0]?.size > Number(file.dataset.longest)) {
+      showInReading("p", "errornote", file.dataset.tooLong);
       return;
     }
     const fields = new FormData(button.form);
@@ -280,7 +313,7 @@
     button.disabled = false;
     if (page === null) button.form.requestSubmit(button);
     else reading.innerHTML = page;
-    if (reading.querySelector("[data-emptied]")) paste.value = "";
+    if (reading.querySelector("[data-emptied]")) empty();
   }
 
   function use(button) {
@@ -298,7 +331,7 @@
       wordsOf.value = provider;
       showWords();
     }
-    paste.value = "";
+    empty();
     announce(button.dataset.used);
     reading.replaceChildren();
     filled[0]?.focus();
@@ -308,7 +341,15 @@
     wordsOf.addEventListener("change", showWords);
     window.addEventListener("pageshow", showWords);
     // What was read of the text before is no longer what stands there.
-    paste.addEventListener("input", () => reading.replaceChildren());
+    paste.addEventListener("input", () => {
+      reading.replaceChildren();
+      file.value = "";
+    });
+    file.addEventListener("change", () => {
+      reading.replaceChildren();
+      paste.value = "";
+    });
+    takeDrops(document.getElementById("paste"));
     paste.form.addEventListener("submit", (event) => {
       const button = event.submitter;
       // The second time it is sent for good.

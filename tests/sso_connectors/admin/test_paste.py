@@ -1,8 +1,10 @@
 """*Paste anything* on the connector's form: what is read, shown, taken over, fetched and refused."""
 
+import json
 import re
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +12,14 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from jwt.algorithms import RSAAlgorithm
 
 from sso_connectors import outbound
+from sso_connectors.admin.reading import MAX_FILE
 from sso_connectors.idp_words import IDPS
 from sso_connectors.models import Connector
 from tests.conftest import StaffMaker
@@ -61,16 +66,26 @@ def serve() -> Iterator[Serve]:
     """Serve one answer on loopback, and return its address."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(body: str = "", *, status: int = 200, location: str = "", wait: float = 0) -> str:
+    def start(
+        body: str | bytes = "",
+        *,
+        status: int = 200,
+        location: str = "",
+        wait: float = 0,
+        path: str = "/idp/metadata.xml",
+        discovery_slash: str | None = None,
+    ) -> str:
+        answer = body.encode() if isinstance(body, str) else body
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 time.sleep(wait)
                 self.send_response(status)
                 if location:
                     self.send_header("Location", location)
-                self.send_header("Content-Length", str(len(body.encode())))
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(body.encode())
+                self.wfile.write(answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -79,7 +94,12 @@ def serve() -> Iterator[Serve]:
         server.daemon_threads = True
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_address[1]}/idp/metadata.xml"
+        url = f"http://127.0.0.1:{server.server_address[1]}{path}"
+        if discovery_slash is not None:
+            issuer = url.removesuffix("/.well-known/openid-configuration") + discovery_slash
+            document = {"issuer": issuer, "authorization_endpoint": f"{issuer}/auth"}
+            answer = json.dumps(document).encode()
+        return url
 
     yield start
     for server in servers:
@@ -386,3 +406,153 @@ def test_each_field_has_the_words_of_the_one_that_is_recognised(
         "Google Workspace calls it “Certificate”.",
     ]
     assert re.search(r'<option value="google" selected>', page)
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def upload(
+    client: Client, octets: bytes, address: str = READ, *, name: str = "idp.cer", **fields: Any
+) -> Any:
+    sent = {"_read": "box", "paste": "", "paste_file": SimpleUploadedFile(name, octets), **fields}
+    return client.post(address, sent)
+
+
+def der(idp: IdP) -> bytes:
+    return idp.key.certificate.public_bytes(Encoding.DER)
+
+
+def test_a_certificate_in_der_as_a_file(maker: Client, idp: IdP) -> None:
+    """Entra's “Certificate (Raw)”, with and without JavaScript."""
+    page = unescape(upload(maker, der(idp)).content.decode())
+    assert values(page) == {"certificates": idp.key.pem}
+
+    response = upload(maker, der(idp), ADD, name="Acme")
+    page = response.content.decode()
+    assert values(page)["certificates"].strip() == idp.key.pem.strip()
+    assert re.search(r'<form enctype="multipart/form-data"[^>]*id="connector_form"', page)
+    assert box(response), "what was read stands in the box, for whoever chooses or reads again"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_metadata_as_a_file(maker: Client, idp: IdP, encoding: str) -> None:
+    page = unescape(upload(maker, idp.metadata().encode(encoding), name="m.xml").content.decode())
+    assert values(page)["issuer_url"] == idp.entity_id
+
+
+@pytest.mark.parametrize(
+    ("octets", "says"),
+    [
+        (b"x" * (MAX_FILE + 1), "This file has more than"),
+        (b"x" * (MAX_FILE - 1), "longer than 1048576 characters"),
+        (b"PK\x03\x04\0\0", "neither text nor a certificate"),
+        (b"\x30\x03\x02\x01", "Nothing in this text"),
+    ],
+)
+def test_files_that_are_refused(maker: Client, octets: bytes, says: str) -> None:
+    assert says in refusal(unescape(upload(maker, octets).content.decode()))
+
+
+def test_a_private_key_as_a_file_is_kept_nowhere(maker: Client, idp: IdP) -> None:
+    bare = "".join(idp.key.private_pem.split("-----")[2].split())
+    for octets in (idp.key.private_pem.encode(), b64decode(bare)):
+        for address in (READ, ADD):
+            response = upload(maker, octets, address)
+            page = "".join(unescape(response.content.decode()).split())
+            assert "privatekey" in page
+            assert bare[100:180] not in page
+        assert box(response) == ""
+
+
+def test_saving_while_a_file_is_unread_is_refused(maker: Client, idp: IdP) -> None:
+    response = maker.post(ADD, form(idp, paste_file=SimpleUploadedFile("m.xml", b"<a/>")))
+    assert "isn't in the fields yet" in str(errors(response)["__all__"])
+    assert not Connector.objects.exists()
+
+
+# --- each field for itself --------------------------------------------------------------------
+
+
+def test_required_fields_that_were_not_found(maker: Client, idp: IdP) -> None:
+    page = read(maker, f"Entity ID: urn:acme:idp\nSSO URL: {idp.sso_url}")
+    assert "Not found in this, and still empty: Certificate." in " ".join(page.split())
+    page = read(maker, "Entity ID: urn:acme:idp", endpoint="https://x", certificates="x")
+    assert "still empty" not in page
+
+
+def test_what_stands_beside_an_address_outlives_it(maker: Client, serve: Serve) -> None:
+    url = serve(status=404)
+    text = f"Entity ID: urn:acme:idp\nSSO URL: https://idp.example/sso\nMetadata URL: {url}"
+    page = read(maker, text)
+    assert values(page)["issuer_url"] == "urn:acme:idp"
+    assert values(page)["endpoint"] == "https://idp.example/sso"
+    assert "Nothing could be read from this address" in page
+
+
+def test_what_was_fetched_counts_more_and_a_difference_is_said(
+    maker: Client, idp: IdP, serve: Serve
+) -> None:
+    page = read(maker, f"Entity ID: urn:acme:idp\nMetadata URL: {serve(idp.metadata())}")
+    assert values(page)["issuer_url"] == idp.entity_id
+    assert f"The document names the issuer {idp.entity_id}, and not urn:acme:idp." in page
+
+
+def test_a_fetched_document_in_utf_16(maker: Client, idp: IdP, serve: Serve) -> None:
+    url = serve(idp.metadata().encode("utf-16"))
+    assert values(read(maker, url))["issuer_url"] == idp.entity_id
+
+
+# --- OpenID -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["paste", "option_oidc_issuer", "issuer_url"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_issuer_of_a_discovery_document_to_the_letter(
+    maker: Client, serve: Serve, field: str, slash: str
+) -> None:
+    """authentik's and Auth0's end in a slash; a token's is compared letter by letter."""
+    url = serve(path="/o/inocx/.well-known/openid-configuration", discovery_slash=slash)
+    issuer = url.removesuffix("/.well-known/openid-configuration") + slash
+    page = read(maker, **{"text": "", field: url, "type": "oauth2"})
+    assert values(page)["option_oidc_issuer"] == issuer
+    assert f"Read from {url}." in page
+
+
+def test_a_discovery_document_of_another_issuer_is_said(maker: Client, serve: Serve) -> None:
+    body = '{"issuer": "https://other.example", "authorization_endpoint": "https://x"}'
+    page = read(maker, serve(body, path="/.well-known/openid-configuration"))
+    assert values(page)["option_oidc_issuer"] == "https://other.example"
+    assert "The document names the issuer https://other.example, and not " in page
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"issuer_url": "https://a.example/.well-known/openid-configuration"},
+        {
+            "type": "oauth2",
+            "authentication_method": "oidc",
+            "option_oidc_issuer": "https://a.example/.well-known/openid-configuration",
+            "client_id": "x",
+        },
+    ],
+)
+def test_the_discovery_documents_address_never_stays_in_the_field(
+    maker: Client, idp: IdP, fields: dict[str, str]
+) -> None:
+    response = maker.post(ADD, form(idp, **fields))
+    found = errors(response)
+    assert any("Press “Read” with the box" in str(each) for each in found.values()), found
+    assert not Connector.objects.exists()
+
+
+def test_a_big_federation_is_searched(maker: Client) -> None:
+    member = published.role(published.key() + published.service("HTTP-Redirect", "https://i/sso"))
+    text = published.entities(
+        *(published.entity(member, f"https://i{number}.example") for number in range(60))
+    )
+    page = read(maker, text)
+    assert "There are 60 identity providers in this" in page
+    assert "10 more are not shown" in page
+    page = read(maker, text, _read="search", search="i59")
+    assert re.findall(r"<option>(.*?)</option>", page) == ["https://i59.example"]
