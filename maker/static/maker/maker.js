@@ -156,7 +156,11 @@
     }
     // Of the methods only the generic one has an address to read.
     const box = document.getElementById("paste");
-    if (box) box.hidden = chosenType === "oauth2" && chosenMethod !== box.dataset.openid;
+    if (box) {
+      box.hidden = chosenType === "oauth2" && chosenMethod !== box.dataset.openid;
+      // There the client's fields are the third step.
+      box.classList.toggle("step-3", chosenType !== "oauth2");
+    }
     for (const part of document.querySelectorAll("form [data-methods]")) {
       const isOf = part.dataset.methods.split(" ").includes(chosenMethod);
       showWhere(part, isOf || chosenType !== "oauth2");
