@@ -107,14 +107,16 @@ class Overview:
                 "failing",
             ),
             Figure(
-                ngettext("certificate has ended", "certificates have ended", ended),
+                ngettext("certificate has expired", "certificates have expired", ended),
                 ended,
                 _list(Connector, certificates="ended"),
                 "failing",
             ),
             Figure(
                 ngettext(
-                    "certificate ends within 30 days", "certificates end within 30 days", ending
+                    "certificate expires within 30 days",
+                    "certificates expire within 30 days",
+                    ending,
                 ),
                 ending,
                 _list(Connector, certificates="ending"),
@@ -157,7 +159,7 @@ class Overview:
                 "expiring",
             ),
             Figure(
-                ngettext("user must reconnect", "users must reconnect", dead),
+                ngettext("user needs reconnection", "users need reconnection", dead),
                 dead,
                 _list(User, links="reconnect"),
                 "expiring",

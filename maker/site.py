@@ -32,8 +32,8 @@ class PasswordForm(AdminAuthenticationForm):
     error_messages = AdminAuthenticationForm.error_messages | {
         # The same for each cause: it must not tell whom we know, nor who is staff.
         "invalid_login": _(
-            "This username with this password doesn't open the Maker. Check both: in the password, "
-            "capital and small letters count."
+            "This username and password don't open the Maker. Check "
+            "both: passwords are case-sensitive."
         ),
     }
     # Django's own field would map look-alikes (NFKC) to somebody's username before we see them.

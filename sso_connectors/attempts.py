@@ -63,7 +63,7 @@ class Attempt(models.Model):
     )
     connector_reference = models.CharField(_("reference"), max_length=120, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
-    ended_at = models.DateTimeField(_("ended"), null=True)
+    ended_at = models.DateTimeField(_("expired"), null=True)
     outcome = models.CharField(
         _("outcome"), max_length=20, choices=Outcome, default=Outcome.IN_PROGRESS
     )
@@ -76,7 +76,7 @@ class Attempt(models.Model):
         null=True,
         related_name="+",
         verbose_name=_("started by"),
-        help_text=_("Who started the test; nobody else sees it."),
+        help_text=_("The user who started the test. Nobody else can see it."),
     )
     # Tells people apart where nobody has been named yet; from the browser's cookie, one way only.
     browser = models.CharField(max_length=16, blank=True, editable=False)
@@ -94,13 +94,16 @@ class Attempt(models.Model):
         verbose_name=_("user"),
     )
     username = models.CharField(
-        _("named"),
+        _("person named"),
         max_length=254,
         blank=True,
-        help_text=_("Whom the identity provider named, once that was verified; linked or not."),
+        help_text=_(
+            "The person whom the identity provider named, once this was "
+            "verified. They may or may not be linked."
+        ),
     )
     claims = models.JSONField(
-        _("claims"), default=dict, help_text=_("All that a test received about the person.")
+        _("claims"), default=dict, help_text=_("Everything that a test received about the person.")
     )
 
     class Meta:

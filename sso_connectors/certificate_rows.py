@@ -20,7 +20,7 @@ class Certificate(models.Model):
         "sso_connectors.Connector", on_delete=models.CASCADE, related_name="certificate_rows"
     )
     fingerprint = models.CharField(_("SHA-256 fingerprint"), max_length=95)
-    subject = models.CharField(_("subject"), max_length=500)
+    subject = models.CharField(_("permanent ID"), max_length=500)
     valid_from = models.DateTimeField(_("valid from"))
     valid_until = models.DateTimeField(_("valid until"), db_index=True)
     added_at = models.DateTimeField(_("added"), default=timezone.now)
@@ -29,7 +29,8 @@ class Certificate(models.Model):
         null=True,
         editable=False,
         help_text=_(
-            "At how many days before its end the contact was last told; 0: that it has ended."
+            "How many days were left when the contact was last notified that "
+            "the certificate expires. 0: notified that it has expired."
         ),
     )
 

@@ -43,7 +43,7 @@ _text_of: Final = etree.XPath("string()")
 def refusal(sentence: str, **params: object) -> ValidationError:
     """The error that `sentence`, what was seen, begins. Of what was pasted it repeats `params` only."""
     wanted = _(
-        "What belongs here is the identity provider's own signing certificate, from "
+        "Paste the identity provider's own signing certificate here, from "
         "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
     )
     return ValidationError(f"{sentence} {wanted}", code="certificate", params=params)
@@ -53,15 +53,19 @@ def refuse_bundle(count: int, most: int) -> None:
     """Each one takes time to read, and a bundle of authorities has thousands."""
     if count > most:
         raise refusal(
-            _("There are %(count)s certificates here, which looks like a bundle of authorities."),
+            _(
+                "This text contains %(count)s certificates, which looks like a bundle of "
+                "certificate authorities."
+            ),
             count=count,
         )
 
 
 def about_private_key() -> str:
     return _(
-        "There was a private key in this, and it was not kept. Whoever sent it to you should replace "
-        "it if others could have seen it, in an e-mail for instance."
+        "This text contained a private key, which was not stored. The person who "
+        "sent it to you should replace it if others could have seen it, for "
+        "example in an e-mail."
     )
 
 
@@ -79,7 +83,7 @@ def find_bodies(pasted: str) -> list[str]:
     if "PRIVATE KEY" in pasted:
         raise private_key()
     if len(pasted) > MAX_PASTE:
-        raise refusal(_("This is longer than %(limit)s characters."), limit=MAX_PASTE)
+        raise refusal(_("This text is longer than %(limit)s characters."), limit=MAX_PASTE)
     text = unwrapping.unwrap(pasted)
     if "PRIVATE KEY" in text:
         raise private_key()
@@ -130,21 +134,23 @@ def find_in_xml(root: etree._Element) -> list[str]:
         return bodies
     if has_service and not providers:
         raise refusal(_("This is the metadata of a service provider, not of an identity provider."))
-    raise refusal(_("This XML holds no signing certificate of an identity provider."))
+    raise refusal(_("This XML doesn't contain an identity provider's signing certificate."))
 
 
 def _find_in_pem(text: str) -> Iterator[str]:
     refuse_bundle(text.count("-----BEGIN "), _MOST_BLOCKS)
     marks = list(_MARK.finditer(text))
     if not marks:
-        raise refusal(_("There is no certificate here."))
+        raise refusal(_("No certificate was found."))
     for place, mark in enumerate(marks):
         kind, label = mark.groups()
         before = marks[place - 1] if place else None
         behind = marks[place + 1] if place + 1 < len(marks) else None
         if kind == "END" and before is not None and before[1] == "BEGIN":
             if before[2] != label:
-                raise refusal(_("A block here is cut: its BEGIN or its END line is missing."))
+                raise refusal(
+                    _("A block is incomplete: its BEGIN line or its END line is missing.")
+                )
             continue
         if label not in _LABELS:
             raise refusal(_("This is a %(label)s, not a certificate."), label=label.title())
@@ -188,10 +194,10 @@ def decode_body(body: str) -> list[bytes]:
         # No more of it is repeated: a piece of a private key looks like any other base64 text.
         stray = _NOT_BASE64.search(body)
         if stray:
-            raise refusal(_("“%(seen)s” is no character of base64 text."), seen=stray[0]) from error
-        raise refusal(_("The base64 text here is cut.")) from error
+            raise refusal(_("“%(seen)s” is not a base64 character."), seen=stray[0]) from error
+        raise refusal(_("The base64 text is incomplete.")) from error
     if not whole:
-        raise refusal(_("There is no certificate here."))
+        raise refusal(_("No certificate was found."))
     try:
         return der.certificates_of_pkcs7(whole)
     except ValueError:
@@ -220,8 +226,11 @@ def not_a_certificate(data: bytes) -> ValidationError:
         announced = int.from_bytes(data[2:4], "big") + 4
         if announced > len(data):
             return refusal(
-                _("The certificate is cut: %(have)s of its %(want)s bytes are here."),
+                _(
+                    "The certificate is incomplete: only %(have)s of its %(want)s bytes "
+                    "are present."
+                ),
                 have=len(data),
                 want=announced,
             )
-    return refusal(_("This is base64 text, but no certificate."))
+    return refusal(_("This is base64 text, but not a certificate."))

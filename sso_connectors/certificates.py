@@ -170,9 +170,12 @@ def _about_authorities(left_out: list[SigningCertificate], total: int) -> str:
 
 def _nothing_usable(left_out: list[SigningCertificate]) -> ValidationError:
     if not left_out:
-        return refusal(_("There is no certificate here."))
+        return refusal(_("No certificate was found."))
     return refusal(
-        _("“%(subject)s” is the certificate of an authority, which signs other certificates."),
+        _(
+            "“%(subject)s” is the certificate of a certificate authority, which signs "
+            "other certificates."
+        ),
         subject=left_out[0].subject,
     )
 
@@ -207,7 +210,7 @@ def _checked(item: SigningCertificate) -> SigningCertificate:
     try:
         key = item.key
     except (UnsupportedAlgorithm, ValueError) as error:
-        raise refusal(_("The certificate's key is of a kind that we can't use.")) from error
+        raise refusal(_("The certificate's type of key is not supported.")) from error
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < MIN_RSA_BITS:
             raise refusal(

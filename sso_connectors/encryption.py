@@ -130,7 +130,7 @@ class SecretField(models.TextField["Secret | None", "Secret | None"]):
             return value
         if isinstance(value, str) and _is_token(value):
             return Secret(value)
-        raise ValidationError(_("This is no encrypted text."), code="not_encrypted")
+        raise ValidationError(_("This is not encrypted text."), code="not_encrypted")
 
     def get_prep_value(self, value: Any) -> str | None:
         """Raises TypeError for a plain text, which must not be stored by mistake."""

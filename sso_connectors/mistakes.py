@@ -71,8 +71,8 @@ def _wrong_endpoint(endpoint: str) -> str:
     """The first thing that is wrong; the next ones would only say it again."""
     if is_ours(endpoint):
         return _(
-            "This is our own address, to be entered at the identity provider. What belongs here is "
-            "its single sign-on address."
+            "This is our own address, to enter at the identity provider. Enter "
+            "the identity provider's single sign-on address here."
         )
     idp = idp_words.of_start(endpoint)
     if idp:
@@ -88,13 +88,13 @@ def _wrong_endpoint(endpoint: str) -> str:
     idp = idp_words.of_issuer(endpoint)
     if idp:
         return _(
-            "This is the issuer of %(idp)s, which belongs in Issuer URL. What belongs here is "
-            "“%(word)s”, like %(example)s."
+            "This is the issuer of %(idp)s, which belongs in Issuer URL. Enter "
+            "“%(word)s” here, for example %(example)s."
         ) % {"idp": idp.label, "word": idp.words.endpoint, "example": idp.example_endpoint}
     if idp_words.is_metadata_address(endpoint):
         return _(
-            "This is the address of the identity provider's metadata. Paste it into the box “Paste "
-            "anything”: the endpoint is read from there."
+            "This is the address of the identity provider's metadata. Paste it "
+            "into the box “Paste anything”. The endpoint is read from there."
         )
     try:
         addresses.validate_endpoint(endpoint)
@@ -109,14 +109,14 @@ def _wrong_host(endpoint: str) -> str:
     first_label = address.host.partition(".")[0]
     if idp and idp.key == "okta" and first_label.endswith("-admin"):
         return _(
-            "This is the host of Okta's Admin Console, where agents can't sign in: take “-admin” out "
-            "of the address."
+            "This is the host of Okta's Admin Console, where agents can't sign "
+            "in. Remove “-admin” from the address."
         )
     tenant = address.path.lstrip("/").partition("/")[0]
     if idp and idp.key == "entra" and tenant.lower() in ANY_TENANT:
         return _(
-            "“%(word)s” stands for any company's tenant. Copy the Login URL of this company's own "
-            "application."
+            "“%(word)s” means any company's tenant. Copy the Login URL of this "
+            "company's own application."
         ) % {"word": tenant}
     return ""
 
@@ -134,24 +134,24 @@ def _about_issuer(issuer: str) -> Iterator[Mistake]:
 def _wrong_issuer(issuer: str) -> str:
     if is_ours(issuer):
         return _(
-            "This is our own address, to be entered at the identity provider. What belongs here is "
-            "its entity ID, what it calls itself."
+            "This is our own address, to enter at the identity provider. Enter "
+            "the identity provider's entity ID here."
         )
     idp = idp_words.of_endpoint(issuer)
     if idp and idp.issuer:
         return _(
-            "This is the sign-on address of %(idp)s, which belongs in Endpoint. What belongs here is "
-            "“%(word)s”, like %(example)s."
+            "This is the sign-on address of %(idp)s, which belongs in Endpoint. "
+            "Enter “%(word)s” here, for example %(example)s."
         ) % {"idp": idp.label, "word": idp.words.issuer_url, "example": idp.example_issuer}
     if any(mark in issuer for mark in "{}<>"):
         return _(
-            "There is a placeholder in this: replace what stands in brackets by the company's own "
-            "value, as the identity provider shows it."
+            "This contains a placeholder. Replace the text in brackets with the "
+            "company's own value, as the identity provider shows it."
         )
     if "federationmetadata.xml" in issuer.lower():
         return _(
-            "This is the address of the identity provider's metadata. Paste it into the box “Paste "
-            "anything”: the issuer is read from there."
+            "This is the address of the identity provider's metadata. Paste it "
+            "into the box “Paste anything”. The issuer is read from there."
         )
     idp = idp_words.of_issuer(issuer)
     if idp and idp.key == "entra" and issuer.rstrip("/") == issuer and issuer.count("/") == 3:
@@ -167,8 +167,8 @@ def _doubtful_issuer(issuer: str) -> str:
     if usual == issuer:
         return ""
     return _(
-        "The issuer of %(idp)s is usually written %(usual)s. It is compared letter by letter, so look "
-        "at it there once more."
+        "The issuer of %(idp)s is usually written %(usual)s. Every letter counts, "
+        "so check it there again."
     ) % {"idp": idp.label, "usual": usual}
 
 
@@ -187,8 +187,8 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
             yield Mistake(
                 "endpoint",
                 _(
-                    "Issuer URL and endpoint are the same, which is rare. Check that the endpoint is "
-                    "the identity provider's single sign-on address."
+                    "The Issuer URL and the Endpoint are the same, which is rare. Check "
+                    "that the Endpoint is the identity provider's single sign-on address."
                 ),
                 is_error=False,
             )
@@ -208,8 +208,8 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
         yield Mistake(
             "issuer_url",
             _(
-                "The issuer looks like %(one)s, and the endpoint like %(other)s: check that both are of "
-                "the same identity provider."
+                "The issuer looks like %(one)s, and the endpoint like %(other)s. Check "
+                "that both belong to the same identity provider."
             )
             % {"one": by_issuer.label, "other": by_endpoint.label},
             is_error=False,
@@ -220,8 +220,8 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
             yield Mistake(
                 "issuer_url",
                 _(
-                    "The issuer names %(one)s, and the endpoint %(other)s: check that both are of the "
-                    "same account."
+                    "The issuer names %(one)s, and the endpoint %(other)s. Check that "
+                    "both belong to the same account."
                 )
                 % {"one": names[0], "other": names[1]},
                 is_error=False,
@@ -240,7 +240,10 @@ def _about_others(connector: Connector) -> Iterator[Mistake]:
         listed = ", ".join(f"“{name}”" for name in names[:_NAMED])
         yield Mistake(
             "issuer_url",
-            _("Other connectors with this issuer: %(names)s. That is fine if you meant it.")
+            _(
+                "Other connectors with this issuer: %(names)s. If this is intended, no "
+                "action is needed."
+            )
             % {"names": f"{listed}…" if len(names) > _NAMED else listed},
             is_error=False,
         )

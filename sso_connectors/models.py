@@ -139,7 +139,7 @@ COMPLETE: Final = (
 def _refuse_reserved(reference: str) -> None:
     if reference.lower() == "callback":
         raise ValidationError(
-            _("“callback” is taken: the reply URL has that place. Choose another reference.")
+            _("“callback” is reserved for the reply URL. Choose another reference.")
         )
 
 
@@ -154,12 +154,15 @@ class Connector(models.Model):
             RegexValidator(
                 REFERENCE_PATTERN,
                 _(
-                    "“%(value)s” won't do: a reference has letters, digits and _ . + - @ only, "
-                    "with at least one letter or digit."
+                    "“%(value)s” is not a valid reference. Use only letters, digits and "
+                    "_ . + - @, with at least one letter or digit."
                 ),
             )
         ],
-        help_text=_("Stands in the login address; a shared address works as long as this stays."),
+        help_text=_(
+            "Part of the login address. A shared address works as long as the "
+            "reference stays the same."
+        ),
     )
     type = models.CharField(
         _("type"), max_length=10, choices=ConnectorType, default=ConnectorType.SAML2
@@ -175,18 +178,17 @@ class Connector(models.Model):
         max_length=255,
         blank=True,
         validators=[refuse_control_characters],
-        help_text=_("From the app that was registered for this product at the identity provider."),
+        help_text=_("From the app that is registered for this product at the identity provider."),
     )
     client_secret = SecretField(
-        _("client secret"), help_text=_("From the same app. Kept encrypted, and never shown again.")
+        _("client secret"),
+        help_text=_("From the same app. Stored encrypted, and never shown again."),
     )
     options = models.JSONField(
         _("options"),
         default=dict,
         blank=True,
-        help_text=_(
-            "What this authentication method needs besides: a subdomain, a tenant, a host."
-        ),
+        help_text=_("What else this authentication method needs: a subdomain, a tenant, a host."),
     )
     redirect_uri = models.CharField(
         _("redirect URI"),
@@ -205,7 +207,7 @@ class Connector(models.Model):
         max_length=1024,
         blank=True,
         validators=[refuse_control_characters],
-        help_text=_("What the identity provider calls itself: its entity ID, to the letter."),
+        help_text=_("The identity provider's entity ID, letter by letter."),
     )
     endpoint = models.CharField(
         _("endpoint"),
@@ -213,7 +215,7 @@ class Connector(models.Model):
         blank=True,
         validators=[addresses.validate_endpoint],
         help_text=_(
-            "Where browsers are sent to sign in: the identity provider's single sign-on URL."
+            "Where people are sent to sign in: the identity provider's single sign-on URL."
         ),
     )
     identifier_format = models.CharField(
@@ -231,8 +233,9 @@ class Connector(models.Model):
         _("certificate"),
         blank=True,
         help_text=_(
-            "The identity provider's signing certificate, from -----BEGIN CERTIFICATE----- to "
-            "-----END CERTIFICATE-----. Several during a roll-over; a whole metadata file will do."
+            "The identity provider's signing certificate, from -----BEGIN "
+            "CERTIFICATE----- to -----END CERTIFICATE-----. Paste several "
+            "during a rollover. A whole metadata file also works."
         ),
     )
     binding = models.CharField(
@@ -240,7 +243,7 @@ class Connector(models.Model):
         max_length=10,
         choices=Binding,
         default=Binding.REDIRECT,
-        help_text=_("How our request travels to the endpoint."),
+        help_text=_("How our request is sent to the endpoint."),
     )
     username_attribute = models.CharField(
         _("username attribute"),
@@ -248,28 +251,33 @@ class Connector(models.Model):
         blank=True,
         validators=[refuse_control_characters],
         help_text=_(
-            "The attribute that holds the person's e-mail address. Empty: the identifier, where that "
-            "is an e-mail address, else the usual attributes."
+            "The attribute that contains the person's e-mail address. If "
+            "empty, the identifier (NameID) is used if it is an e-mail "
+            "address, otherwise the usual attributes."
         ),
     )
     force_authn = models.BooleanField(
-        _("ask for the password again"),
+        _("always ask for the password"),
         default=False,
         help_text=_(
-            "For shared PCs: the identity provider asks each time, whoever sat there before."
+            "For shared computers: the identity provider asks every time, "
+            "whoever used the computer before."
         ),
     )
     contact = models.EmailField(
         _("contact"),
         blank=True,
         help_text=_(
-            "Whom an agent asks when signing in fails, and who is told before a certificate ends."
+            "Who agents contact when they can't sign in, and who is notified "
+            "before a certificate expires."
         ),
     )
     staff_may_sign_in = models.BooleanField(
         _("staff may sign in"),
         default=False,
-        help_text=_("Whoever runs this identity provider can then enter the Maker as your staff."),
+        help_text=_(
+            "The people who run this identity provider can then enter the Maker as your staff."
+        ),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -278,7 +286,8 @@ class Connector(models.Model):
         editable=False,
         # A number and no time, since clocks jump.
         help_text=_(
-            "Sessions of another number are over; counted up whenever the connector is disabled."
+            "Sessions with another number are no longer valid. The number "
+            "increases each time the connector is disabled."
         ),
     )
     stolen_keys = models.JSONField(
@@ -295,19 +304,22 @@ class Connector(models.Model):
         _("tested"),
         null=True,
         editable=False,
-        help_text=_("When a test or a sign-in first passed, since what it trusts last changed."),
+        help_text=_(
+            "When a test or a sign-in first passed after the last change to "
+            "what the connector trusts."
+        ),
     )
     failing_cause = models.CharField(
         max_length=40,
         blank=True,
         editable=False,
-        help_text=_("For what the last five attempts, of two people or more, have failed."),
+        help_text=_("Common cause of the last five failures, of two people or more."),
     )
     certificates_end = models.DateTimeField(
-        _("certificates end"),
+        _("certificates expire"),
         null=True,
         editable=False,
-        help_text=_("When the first of its certificates ends."),
+        help_text=_("When the first of its certificates expires."),
     )
     history = HistoricalRecords(
         excluded_fields=[
@@ -345,7 +357,9 @@ class Connector(models.Model):
                 Lower("reference"),
                 name="connector_reference_unique",
                 violation_error_message=_(
-                    "Another connector has this reference; case makes no difference."
+                    "Another connector already has this "
+                    "reference. Upper and lower case make no "
+                    "difference."
                 ),
             ),
             models.CheckConstraint(
@@ -359,7 +373,7 @@ class Connector(models.Model):
             models.CheckConstraint(
                 name="connector_name_not_empty",
                 condition=~Q(name=""),
-                violation_error_message=_("A connector needs a name."),
+                violation_error_message=_("Give the connector a name."),
             ),
             models.CheckConstraint(
                 name="connector_known_type", condition=Q(type__in=ConnectorType.values)
@@ -389,7 +403,9 @@ class Connector(models.Model):
                 name="connector_enabled_is_complete",
                 condition=Q(enabled=False) | COMPLETE,
                 violation_error_message=_(
-                    "Something required is missing, so the connector can't be enabled. Save it as a draft."
+                    "A required field is missing, so the "
+                    "connector can't be enabled. Save it as a "
+                    "draft."
                 ),
             ),
         ]
@@ -505,12 +521,12 @@ class Connector(models.Model):
 
     def _read_options(self, options: Any) -> None:
         if not isinstance(options, dict):
-            raise ValidationError(_("Options are names and values."))
+            raise ValidationError(_("Options must be names and values."))
         if self.authentication_method in PROVIDERS:
             self.options = PROVIDERS[self.authentication_method].clean_options(options)
         elif options:
             # Nobody could say what they mean, or whether they are well formed.
-            raise ValidationError(_("Options need an authentication method."))
+            raise ValidationError(_("Choose an authentication method to use options."))
 
     def clean(self) -> None:
         super().clean()
@@ -521,8 +537,8 @@ class Connector(models.Model):
                 raise ValidationError(
                     {
                         "force_authn": _(
-                            "%(method)s can't be made to ask for the password again, or doesn't say "
-                            "that it did."
+                            "%(method)s can't always ask for the "
+                            "password, or doesn't confirm that it did."
                         )
                         % {"method": provider.label}
                     }
@@ -642,13 +658,13 @@ class Link(models.Model):
     )
     # NULL while it is not known: the unique constraint must not see those as equal.
     subject = models.CharField(  # noqa: DJ001
-        _("subject"),
+        _("permanent ID"),
         max_length=512,
         null=True,
         blank=True,
         editable=False,
         help_text=_(
-            "What the identity provider calls this person for good, from the first sign-in."
+            "The identity provider's permanent ID for this person, stored at the first sign-in."
         ),
     )
     created_at = models.DateTimeField(_("linked"), auto_now_add=True)
@@ -666,7 +682,7 @@ class Link(models.Model):
             models.UniqueConstraint(
                 fields=["user", "connector"],
                 name="link_once",
-                violation_error_message=_("The user is linked to this connector already."),
+                violation_error_message=_("The user is already linked to this connector."),
             ),
             models.UniqueConstraint(fields=["connector", "subject"], name="link_subject_once"),
             models.CheckConstraint(name="link_subject_not_empty", condition=~Q(subject="")),

@@ -106,9 +106,9 @@ def _message(ending: Ending, connection: BaseEmailBackend) -> mail.EmailMessage:
             "date": date_format(localtime(ending.certificate.valid_until)),
         }
         subject = (
-            _("%(product)s: the certificate of “%(name)s” has ended")
+            _("%(product)s: the certificate of “%(name)s” has expired")
             if ending.has_ended
-            else _("%(product)s: the certificate of “%(name)s” ends on %(date)s")
+            else _("%(product)s: the certificate of “%(name)s” expires on %(date)s")
         ) % words
         successor = ending.successor
         body = render_to_string(

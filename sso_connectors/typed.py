@@ -14,7 +14,7 @@ _LONGEST: Final = 4096
 
 def refuse_control_characters(text: str) -> None:
     if not text.isprintable():
-        raise ValidationError(_("There is a line break or a control character in this."))
+        raise ValidationError(_("This text contains a line break or a control character."))
 
 
 def refuse_private_key(text: str) -> None:
@@ -31,19 +31,19 @@ def sealed_client_secret(pasted: str) -> Secret:
     inside = [place for place, character in enumerate(pasted) if _is_ink(character)]
     text = pasted[inside[0] : inside[-1] + 1] if inside else ""
     if not text:
-        raise ValidationError(_("There is nothing in this."))
+        raise ValidationError(_("This text is empty."))
     # First, since a private key has line breaks, and is the graver mistake.
     refuse_private_key(text)
     refuse_control_characters(text)
     if len(text) > _LONGEST:
-        raise ValidationError(_("This is too long for a client secret."))
+        raise ValidationError(_("This text is too long for a client secret."))
     try:
         return Secret.seal(text)
     except NoEncryptionKey as error:
         raise ValidationError(
             _(
-                "No secret can be kept: the setting FIELD_ENCRYPTION_KEYS holds no usable key. "
-                "The operator has to set it."
+                "Secrets can't be stored: the setting FIELD_ENCRYPTION_KEYS contains no "
+                "usable key. The operator has to set it."
             ),
             code="no_encryption_key",
         ) from error

@@ -42,7 +42,7 @@ _is_token = re.compile(r"[ -~]*").fullmatch
 
 class TokenState(models.TextChoices):
     OK = "ok", _("ok")
-    RECONNECT_NEEDED = "reconnect_needed", _("reconnect needed")
+    RECONNECT_NEEDED = "reconnect_needed", _("reconnection needed")
 
 
 class CannotBeKept(ValueError):

@@ -44,18 +44,24 @@ class UserCardForm(UserChangeForm[User]):
         field_classes: ClassVar = {}  # Django's field would map look-alikes (NFKC) before we see them
         help_texts: ClassVar = {
             "is_superuser": _(
-                "May do everything in the Maker. Only superusers make staff, give out groups, and let a "
-                "connector sign staff in."
+                "Can do everything in the Maker. Only superusers can "
+                "make users staff, assign groups, and allow staff to "
+                "sign in through a connector."
             ),
-            "groups": _("What they may do in the Maker as staff: all that each group allows."),
-            "user_permissions": _("What they may do besides."),
+            "groups": _(
+                "What they can do in the Maker as staff: everything that each "
+                "of their groups allows."
+            ),
+            "user_permissions": _("Permissions in addition to those of the groups."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "password" in self.fields:  # it isn't for who may only look
             self.fields["password"].help_text = _(
-                "Staff enter the Maker by it. Agents need none: they sign in through their SSO connectors."
+                "Staff use it to enter the Maker. "
+                "Agents don't need one: they sign in "
+                "through their SSO connectors."
             )
 
     def clean_username(self) -> str:
@@ -98,7 +104,7 @@ class UserAdmin(DjangoUserAdmin[User]):
         wants_none = request.POST.get("usable_password") == "false"
         if wants_none and "unset-password" in request.POST and response.status_code == 302:
             list(messages.get_messages(request))  # Django's, about authentication
-            messages.success(request, _("The password is removed."))
+            messages.success(request, _("The password was removed."))
         return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

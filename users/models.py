@@ -40,24 +40,29 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("username"),
         max_length=MAX_LENGTH,
         unique=True,
-        help_text=_("The person's e-mail address, as their identity provider says it."),
-        error_messages={"unique": _("There is a user with this e-mail address already.")},
+        help_text=_("The person's e-mail address, as their identity provider sends it."),
+        error_messages={"unique": _("A user with this e-mail address already exists.")},
     )
     full_name = models.CharField(_("full name"), max_length=150, blank=True)
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Switch off rather than delete: an inactive user can't get in by any way."),
+        help_text=_(
+            "Clear this box instead of deleting the user. An inactive user can't sign in at all."
+        ),
     )
     is_staff = models.BooleanField(
         _("staff"),
         default=False,
-        help_text=_("May open the Maker, as far as their permissions go."),
+        help_text=_("Can open the Maker, within the limits of their permissions."),
     )
     must_change_password = models.BooleanField(
         _("must choose a new password"),
         default=False,
-        help_text=_("The password was given out once; the next sign-in asks for one of their own."),
+        help_text=_(
+            "The password is for one use only. At the next sign-in, the user "
+            "has to choose a new one."
+        ),
     )
     password_is_own = models.BooleanField(
         default=False,
@@ -72,7 +77,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         editable=False,
         # A number and no time, since clocks jump.
         help_text=_(
-            "Sessions of another number are over; counted up whenever the user is inactive."
+            "Sessions with another number are no longer valid. The number "
+            "increases each time the user becomes inactive."
         ),
     )
     date_joined = models.DateTimeField(_("added"), default=timezone.now, editable=False)

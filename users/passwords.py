@@ -20,13 +20,14 @@ from .models import User
 def choice_of_password(*, initial: str) -> forms.ChoiceField:
     """In place of Django's, which speaks of authentication and its backends."""
     return forms.ChoiceField(
-        label=_("Sign-in by password"),
+        label=_("Password sign-in"),
         choices={"true": _("Yes"), "false": _("No")},
         initial=initial,
         required=False,
         widget=forms.RadioSelect(attrs={"class": "radiolist inline"}),
         help_text=_(
-            "Yes for staff, who enter the Maker by it. No for agents, who sign in through their SSO connectors."
+            "Yes for staff, who use it to enter the Maker. No for agents, who "
+            "sign in through their SSO connectors."
         ),
     )
 

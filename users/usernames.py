@@ -43,7 +43,7 @@ def normalise_username(text: str) -> str:
     except ValueError as error:  # idna.IDNAError is one
         shown = text if len(text) <= 80 else f"{text[:80]}…"
         raise ValidationError(
-            _("“%(shown)s” is not an e-mail address; a username looks like name@company.example."),
+            _("“%(shown)s” is not an e-mail address. Example of a username: name@company.example."),
             code="username",
             params={"shown": shown},
         ) from error

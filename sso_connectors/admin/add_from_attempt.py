@@ -40,7 +40,8 @@ class AddsFromAttempt(admin.ModelAdmin[User]):
             return super().response_add(request, obj, post_url_continue)
         messages.success(
             request,
-            _("Added: %(user)s. Link them now, and they can sign in.") % {"user": obj.username},
+            _("%(user)s was added. Link them now so that they can sign in.")
+            % {"user": obj.username},
         )
         return HttpResponseRedirect(link_address(attempt))
 

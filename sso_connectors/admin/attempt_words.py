@@ -24,19 +24,19 @@ STATES: Final[Mapping[str, StrOrPromise]] = {
 
 # By the codes of errors.py.
 CAUSES: Final[Mapping[str, StrOrPromise]] = {
-    "unknown_connector": _("no connector has the reference"),
-    "connector_not_ready": _("connector a draft or disabled"),
+    "unknown_connector": _("no connector with this reference"),
+    "connector_not_ready": _("connector is a draft or disabled"),
     "too_many_starts": _("too many at once"),
-    "bad_message": _("not an answer"),
-    "response_refused": _("answer refused"),
-    "identity_provider_error": _("refused by the identity provider"),
-    "identity_provider_away": _("identity provider away"),
-    "declined": _("the person said no"),
+    "bad_message": _("not a response"),
+    "response_refused": _("response rejected"),
+    "identity_provider_error": _("rejected by the identity provider"),
+    "identity_provider_away": _("identity provider unavailable"),
+    "declined": _("sign-in was cancelled"),
     "secret_unreadable": _("client secret unreadable"),
-    "no_such_login": _("over, or begun in another browser"),
-    "already_used": _("answer used already"),
-    "unsolicited_again": _("answer to nothing we asked"),
-    "not_admitted": _("not linked, or may not sign in"),
+    "no_such_login": _("finished, or started in another browser"),
+    "already_used": _("response already used"),
+    "unsolicited_again": _("response that was not requested"),
+    "not_admitted": _("not linked, or not allowed to sign in"),
 }
 
 

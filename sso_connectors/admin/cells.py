@@ -55,11 +55,11 @@ def token_pill(token: Token | None, connector: Connector) -> SafeString:
     if token is None:
         return pill("disabled", _("none yet"))
     if needs_reconnect(token, connector):
-        return pill("expiring", _("reconnect needed"))
+        return pill("expiring", _("reconnection needed"))
     if token.expires_at is None or token.refresh_token is not None:
         return pill("passed", _("ok"))
     until = date_format(localtime(token.expires_at), "DATETIME_FORMAT")
-    return pill("passed", _("ok until %(time)s") % {"time": until})
+    return pill("passed", _("valid until %(time)s") % {"time": until})
 
 
 def certificate_list(
@@ -132,7 +132,7 @@ def _validity(item: SigningCertificate) -> SafeString | str:
     if item.is_not_yet_valid:
         return pill("expiring", _("not yet valid"))
     if item.is_expiring:
-        return pill("expiring", _("ends within 30 days"))
+        return pill("expiring", _("expires within 30 days"))
     return ""
 
 

@@ -49,13 +49,13 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
             for title, options in fieldsets
         ]
 
-    @admin.display(description=_("understood as"))
+    @admin.display(description=_("Certificates found"))
     def understood(self, connector: Connector) -> SafeString | str:
         if not connector.certificates:
             return gettext("Nothing yet. After saving, each certificate is described here.")
         return certificate_list(connector.signing_certificates, connector.certificate_rows.all())
 
-    @admin.display(description=_("understood as"))
+    @admin.display(description=_("Certificates found"))
     def removable(self, connector: Connector) -> SafeString | str:
         items = connector.signing_certificates
         if not items or is_needed(connector):
@@ -134,8 +134,8 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
                     )
                     if len(going) > 1
                     else _(
-                        "%(name)s has only this certificate, and is enabled: add the new one first, "
-                        "or disable the connector."
+                        "%(name)s has only this certificate, and is enabled. Add "
+                        "the new one first, or disable the connector."
                     )
                 )
                 messages.error(request, only % {"name": current.name})
@@ -156,7 +156,7 @@ def _said_of_removal(going: list[SigningCertificate], *, is_stolen: bool) -> Ite
     if is_stolen:
         yield gettext("The key was stolen: sessions that began with it are over.")
     for item in going:
-        yield gettext("Removed the certificate %(subject)s, SHA-256 %(fingerprint)s.") % {
+        yield gettext("Certificate removed: %(subject)s, SHA-256 %(fingerprint)s.") % {
             "subject": item.subject,
             "fingerprint": item.fingerprint,
         }

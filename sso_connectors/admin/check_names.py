@@ -63,7 +63,7 @@ CHECKS: Final[Mapping[str, StrOrPromise]] = {
     "Zoho CRM user": pgettext_lazy("check", "Zoho CRM user"),
     # who is admitted
     "username": pgettext_lazy("check", "username"),
-    "subject": pgettext_lazy("check", "subject"),
+    "subject": pgettext_lazy("check", "permanent ID"),
     "linked user": pgettext_lazy("check", "linked user"),
     # not a check, but the number of those that weren't kept
     "checks left out": pgettext_lazy("check", "checks left out"),

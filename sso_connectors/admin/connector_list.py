@@ -176,7 +176,7 @@ def copy_login_address(connector: Connector, label: str, *, css_class: str = "")
         '<button type="button" class="{}" data-copy="{}" data-copied="{}">{}</button>',
         css_class,
         connector.login_address,
-        gettext("The login address of %(name)s is in the clipboard.") % {"name": connector.name},
+        gettext("The login address of %(name)s was copied.") % {"name": connector.name},
         label,
     )
 

@@ -121,11 +121,11 @@ class ConnectorAdmin(
         ),
         (None, {"fields": ("client_id", "client_secret"), "classes": ("type-oauth2", "step-3")}),
         (
-            _("Finer points"),
+            _("Advanced"),
             {"fields": ("binding", "username_attribute"), "classes": ("type-saml2", "collapse")},
         ),
         (
-            _("Who and when"),
+            _("Access and contact"),
             {"fields": ("force_authn", "contact", "staff_may_sign_in", "enabled")},
         ),
     )
@@ -137,16 +137,16 @@ class ConnectorAdmin(
                 '<code id="login-address-preview" data-base="{0}">{0}…</code>',
                 addresses.login_address(""),
             )
-        return copyable(connector.login_address, gettext("The login address is in the clipboard."))
+        return copyable(connector.login_address, gettext("The login address was copied."))
 
     @admin.display(description=_("Identity (Entity ID)"))
     def identity(self, connector: Connector) -> SafeString:
-        address = copyable(addresses.identity(), gettext("The identity is in the clipboard."))
+        address = copyable(addresses.identity(), gettext("The identity was copied."))
         return _with_words(address, "identity", connector)
 
     @admin.display(description=_("Reply URL (ACS)"))
     def reply_url(self, connector: Connector) -> SafeString:
-        address = copyable(addresses.reply_url(), gettext("The reply URL is in the clipboard."))
+        address = copyable(addresses.reply_url(), gettext("The reply URL was copied."))
         return _with_words(address, "reply_url", connector)
 
     @admin.display(description=_("Or both at once"))
@@ -155,7 +155,9 @@ class ConnectorAdmin(
             '<a href="{}" download="metadata.xml">{}</a><div class="help">{}</div>',
             addresses.identity(),
             gettext("Download our metadata"),
-            gettext("For identity providers that take a file. Its address is the identity above."),
+            gettext(
+                "For identity providers that accept a file. Its address is the identity above."
+            ),
         )
 
     @admin.display(description=_("Redirect URI"))
@@ -167,7 +169,7 @@ class ConnectorAdmin(
             addresses.oauth_callback(),
             addresses.reply_url(),
             addresses.oauth_callback(),
-            copyable(address, gettext("The redirect URI is in the clipboard.")),
+            copyable(address, gettext("The redirect URI was copied.")),
             where_to_register(),
         )
 
@@ -298,8 +300,8 @@ class ConnectorAdmin(
             messages.warning(
                 request,
                 _(
-                    "The stored client secret belonged to another identity provider, and was deleted: "
-                    "type the client secret that this one gave you."
+                    "The stored client secret belonged to another identity provider and "
+                    "was deleted. Enter the client secret that this one gave you."
                 ),
             )
         if change and "identifier_format" in form.changed_data:
@@ -308,13 +310,13 @@ class ConnectorAdmin(
             messages.warning(request, doubt.sentence)
         if obj.state == State.DRAFT:
             messages.warning(
-                request, _("Saved as a draft: nobody can sign in through it until it is complete.")
+                request, _("Saved as a draft. Nobody can sign in through it until it is complete.")
             )
         for item in obj.signing_certificates:
             if item.is_expiring:
                 messages.warning(
                     request,
-                    _("A certificate of %(name)s ends on %(date)s: %(subject)s.")
+                    _("A certificate of %(name)s expires on %(date)s: %(subject)s.")
                     % {
                         "name": obj.name,
                         "date": f"{item.valid_until:%Y-%m-%d}",

@@ -22,8 +22,8 @@ class CertificateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
-            ("ended", pgettext_lazy("certificates", "ended")),
-            ("ending", _("ending within 30 days")),
+            ("ended", pgettext_lazy("certificates", "expired")),
+            ("ending", _("expiring within 30 days")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
@@ -55,7 +55,10 @@ class LinkFilter(admin.SimpleListFilter):
     parameter_name = "links"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("never_used", _("one never used")), ("reconnect", _("one to reconnect"))]
+        return [
+            ("never_used", _("one never used")),
+            ("reconnect", _("one that needs reconnection")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         conditions = {"never_used": attention.never_used, "reconnect": attention.to_reconnect}

@@ -49,7 +49,7 @@ class ConnectorForm(TakesPaste):
     # Not the model's own, which holds no plain text; what is stored never comes back to the page.
     client_secret = forms.CharField(
         label=_("Client secret"),
-        help_text=_("From the same app. Kept encrypted, and never shown again."),
+        help_text=_("From the same app. Stored encrypted, and never shown again."),
         required=False,
         strip=False,
         widget=forms.PasswordInput(
@@ -127,7 +127,7 @@ class ConnectorForm(TakesPaste):
             field.help_text = format_html(
                 "<strong>{} {}</strong> {}",
                 stored,
-                _("Leave empty to keep it."),
+                _("Leave empty to keep the current one."),
                 field.help_text,
             )
         able = methods_that_ask_again()
@@ -136,7 +136,7 @@ class ConnectorForm(TakesPaste):
         field.help_text = format_html(
             '{} <span class="without-js">{}</span>',
             field.help_text,
-            _("Of the OAUTH 2 methods, only: %(methods)s.")
+            _("Only for these OAUTH 2 methods: %(methods)s.")
             % {"methods": ", ".join(str(PROVIDERS[method].label) for method in able)},
         )
 
@@ -230,8 +230,9 @@ class ConnectorForm(TakesPaste):
                 "client_secret",
                 ValidationError(
                     _(
-                        "The stored secret belongs to another identity provider, and is never sent to "
-                        "this one. Type the client secret that this one gave you."
+                        "The stored secret belongs to another identity provider and is "
+                        "never sent to this one. Enter the client secret that this one "
+                        "gave you."
                     ),
                     code="other_provider",
                 ),
@@ -320,13 +321,13 @@ class ConnectorForm(TakesPaste):
             "certificates",
             ValidationError(
                 _(
-                    "The certificate of %(subject)s ended on %(until)s. Ask whether there is a newer "
-                    "one, or tick the box below to use it all the same."
+                    "The certificate of %(subject)s expired on %(until)s. Ask whether "
+                    "there is a newer one, or tick the box below to use it anyway."
                 )
                 if item.is_expired
                 else _(
-                    "The certificate of %(subject)s is valid only from %(from)s. Tick the box below "
-                    "to use it all the same."
+                    "The certificate of %(subject)s is not valid until %(from)s. "
+                    "Tick the box below to use it anyway."
                 ),
                 code="validity",
                 params={

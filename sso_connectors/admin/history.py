@@ -81,12 +81,15 @@ class KeepsHistory(admin.ModelAdmin[Any]):
                 self._tell(request, planned)
                 return self._to_history(planned.item)
         if not planned.differences:
-            messages.info(request, _("Nothing differs from that version now."))
+            messages.info(request, _("There is no difference from that version any more."))
             return self._to_history(planned.item)
         if is_asked and is_stale:
             messages.warning(
                 request,
-                _("It was changed meanwhile, so nothing was done. Look again at what differs."),
+                _(
+                    "It was changed in the meantime, so nothing was restored. Check the "
+                    "differences again."
+                ),
             )
         context = {"planned": planned, "newest": newest, "error": error}
         if _lets_staff_in(planned):
@@ -94,7 +97,7 @@ class KeepsHistory(admin.ModelAdmin[Any]):
                 OWN_PASSWORD, None, {"id": "id_own_password", "required": True, "form": "return"}
             )
         return self._respond(
-            request, "admin/history_return.html", planned.item, _("Return to this version"), context
+            request, "admin/history_return.html", planned.item, _("Restore this version"), context
         )
 
     @sensitive_variables("now", "item")
@@ -154,14 +157,15 @@ class KeepsHistory(admin.ModelAdmin[Any]):
         when = date_format(localtime(planned.version.history_date), "DATETIME_FORMAT")
         messages.success(
             request,
-            _("%(name)s is again as it was on %(time)s.") % {"name": planned.item, "time": when},
+            _("%(name)s was restored to the version of %(time)s.")
+            % {"name": planned.item, "time": when},
         )
         for note in planned.notes:
             messages.warning(request, note)
         if isinstance(planned.item, User) and planned.item.has_lost_password:
             messages.warning(request, PASSWORD_REMOVED % {"user": planned.item})
         if isinstance(planned.item, Connector) and planned.item.state == State.READY:
-            messages.info(request, _("What it trusts may have changed: test it."))
+            messages.info(request, _("What it trusts may have changed. Test it."))
 
     def _return_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_return"

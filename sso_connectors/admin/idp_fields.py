@@ -33,5 +33,5 @@ def idps_words(word: str, *, chosen: str) -> SafeString:
 
 def _sentence(idp: Idp, words: str) -> str:
     if "<" in words:  # an address, to which no screen there gives a name
-        return _("At %(idp)s it is %(words)s.") % {"idp": idp.label, "words": words}
+        return _("In %(idp)s: %(words)s.") % {"idp": idp.label, "words": words}
     return _("%(idp)s calls it “%(words)s”.") % {"idp": idp.label, "words": words}

@@ -89,7 +89,7 @@ class ConfirmForm(ConfirmImportForm):  # type: ignore[misc] # no types
         for name in ("original_file_name", "format", "resource"):
             del self.fields[name]
         self.fields["import_file_name"].error_messages["required"] = _(
-            "Nothing came that could be confirmed. Choose the file again."
+            "There was nothing to confirm. Choose the file again."
         )
 
     def clean(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class ConfirmForm(ConfirmImportForm):  # type: ignore[misc] # no types
             )
         except signing.BadSignature as error:
             raise ValidationError(
-                _("This preview is over, or was another session's. Choose the file again.")
+                _("This preview has expired, or belongs to another session. Choose the file again.")
             ) from error
         return str(text).encode()
 

@@ -27,12 +27,13 @@ VIEW_PERSONAL: Final = "sso_connectors.view_personal"
 FROM_ATTEMPT: Final = "from attempt "
 
 NO_SUCH_USER: Final = gettext_lazy("No user here has this username. Add the user first.")
-INACTIVE: Final = gettext_lazy("The user is inactive. Make them active on their card first.")
+INACTIVE: Final = gettext_lazy("The user is inactive. First make them active on their card.")
 STAFF: Final = gettext_lazy(
-    "The user is staff. Whoever runs the identity provider would name their way into the Maker, so a "
-    "superuser links staff on their card, or nobody does."
+    "The user is staff. The people who run the identity provider could "
+    "use it to enter the Maker, so only a superuser links staff, on the "
+    "user card."
 )
-LINKED: Final = gettext_lazy("The user is linked to this connector by now.")
+LINKED: Final = gettext_lazy("The user is now linked to this connector.")
 
 _LINK_CHECK: Final = "linked user"
 _NO_LINK: Final = ": no such user, or not linked to this connector"
@@ -86,7 +87,8 @@ class LinksFromAttempt(admin.ModelAdmin[Attempt]):
             messages.success(
                 request,
                 _(
-                    "Linked: %(user)s, to %(connector)s. The person starts again at the login address."
+                    "%(user)s is now linked to %(connector)s. The person starts again at "
+                    "the login address."
                 )
                 % {"user": user.username, "connector": connector.name},
             )
@@ -161,7 +163,7 @@ def _add_link(user: User, connector: Connector, *, attempt: Attempt, by: User) -
                 user_id=by.pk,
                 queryset=[user],
                 action_flag=CHANGE,
-                change_message=_("Linked to %(connector)s from the attempt %(code)s.")
+                change_message=_("Linked to %(connector)s from attempt %(code)s.")
                 % {"connector": connector.name, "code": attempt.code},
                 single_object=True,
             )

@@ -167,7 +167,7 @@ class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: igno
         except IntegrityError:
             messages.error(
                 request,
-                _("Somebody else changed these links just now. Nothing was changed; try again."),
+                _("Somebody else changed these links just now. Nothing was changed. Try again."),
             )
             return HttpResponseRedirect(reverse("admin:sso_connectors_link_import"))
         if isinstance(response, TemplateResponse):  # refused
@@ -183,7 +183,8 @@ class LinkFiles(ImportMixin, ExportMixin, admin.ModelAdmin[Link]):  # type: igno
             messages.error(
                 request,
                 _(
-                    "Something has changed since the preview. Nothing was written: choose the file again."
+                    "Something has changed since the preview. Nothing was saved. Choose "
+                    "the file again."
                 ),
             )
             return there
@@ -226,12 +227,15 @@ def _totals(result: Result) -> list[tuple[str, int]]:
     return [
         (words, count)
         for words, count in (
-            (ngettext("%(count)d link was made.", "%(count)d links were made.", new), new),
-            (ngettext("%(count)d link was removed.", "%(count)d links were removed.", gone), gone),
+            (ngettext("%(count)d user was linked.", "%(count)d users were linked.", new), new),
+            (
+                ngettext("%(count)d user was unlinked.", "%(count)d users were unlinked.", gone),
+                gone,
+            ),
             (
                 ngettext(
-                    "%(count)d line asked for what was so already.",
-                    "%(count)d lines asked for what was so already.",
+                    "%(count)d line was already so.",
+                    "%(count)d lines were already so.",
                     kept,
                 ),
                 kept,

@@ -76,17 +76,15 @@ def read(content: bytes) -> list[Line]:
             raise too_long()
         lines.append(_line(number, cells, columns))
     if not lines:
-        raise Unreadable(
-            _("The file has a first line with the names of the columns, and no other.")
-        )
+        raise Unreadable(_("The file has a first line with the column names, but no other line."))
     return lines
 
 
 def too_long() -> Unreadable:
     return Unreadable(
         _(
-            "The file has more than %(most)d lines. Split it, or let the operator apply it with "
-            "manage.py sso_apply, which takes any number."
+            "The file has more than %(most)d lines. Split it, or ask the operator to "
+            "apply it with manage.py sso_apply, which has no limit."
         )
         % {"most": MOST}
     )
@@ -95,9 +93,7 @@ def too_long() -> Unreadable:
 def _text(content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise Unreadable(
-            _(
-                "The file is in UTF-16. Save it as “CSV UTF-8”; in Excel that is a file type of its own."
-            )
+            _("The file is in UTF-16. Save it as “CSV UTF-8” (in Excel, a separate file type).")
         )
     try:
         text = content.decode("utf-8-sig")
@@ -105,13 +101,13 @@ def _text(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise Unreadable(
             _(
-                "Line %(line)d is not in UTF-8. Save the file as “CSV UTF-8”; in Excel that is a file type "
-                "of its own."
+                "Line %(line)d is not in UTF-8. Save the file as “CSV UTF-8” (in Excel, "
+                "a separate file type)."
             )
             % {"line": line}
         ) from error
     if "\0" in text:
-        raise Unreadable(_("This is no CSV file: there are null characters in it."))
+        raise Unreadable(_("This is not a CSV file: it contains null characters."))
     return text
 
 
@@ -143,15 +139,15 @@ def _columns(heading: Sequence[str]) -> list[str]:
     if not set(REQUIRED) <= set(columns):
         raise Unreadable(
             _(
-                "The first line must name the columns: username,reference (and action, where links are to "
-                "go too). It is: %(line)s"
+                "The first line must contain the column names: username,reference (and "
+                "action, to unlink as well). It contains: %(line)s"
             )
             % {"line": _shortened(",".join(heading))}
         )
     wrong = [name for name in columns if name not in KNOWN or columns.count(name) > 1]
     if wrong:
         raise Unreadable(
-            _("The column “%(column)s” is not known, or stands twice. There are: %(known)s.")
+            _("The column “%(column)s” is unknown or appears twice. Columns: %(known)s.")
             % {"column": _shortened(wrong[0]), "known": ", ".join(KNOWN)}
         )
     return columns
@@ -161,7 +157,7 @@ def _line(number: int, cells: list[str], columns: Sequence[str]) -> Line:
     named = dict(zip(columns, map(unescaped, cells), strict=False))
     problem = ""
     if any(cells[len(columns) :]) or len(cells) < len(columns):
-        problem = _("has %(cells)d cells, and the first line names %(columns)d columns") % {
+        problem = _("has %(cells)d cells, but the first line names %(columns)d columns") % {
             "cells": len(cells),
             "columns": len(columns),
         }
@@ -211,9 +207,9 @@ def judge(lines: Sequence[Line], *, by: User) -> list[Judged]:
         if first != line.number:
             problem = _("line %(line)d is about the same user and connector") % {"line": first}
         elif not linking.may_touch(by, user):
-            problem = _("the user is staff, whom only a superuser links or unlinks")
+            problem = _("the user is staff: only a superuser can link or unlink them")
         elif not rights[verb]:
-            problem = _("you have no permission to do this")
+            problem = _("you don't have the permission to do this")
         judged.append(Judged(line, verb, link, problem))
     return judged
 
@@ -229,11 +225,9 @@ def _problem(
     if not name:
         return _("“%(text)s” is not an e-mail address") % {"text": _shortened(line.username)}
     if user is None:
-        return _("there is no user %(name)s") % {"name": name}
+        return _("the user %(name)s doesn't exist") % {"name": name}
     if connector is None:
-        return _("there is no connector with the reference “%(text)s”") % {
-            "text": _shortened(line.reference)
-        }
+        return _("no connector has the reference “%(text)s”") % {"text": _shortened(line.reference)}
     if verb is None:
         return _("the action is “link” or “unlink”, not “%(text)s”") % {
             "text": _shortened(line.action)

@@ -28,7 +28,7 @@ class IdsField(forms.CharField):
 
     widget = forms.HiddenInput
     default_error_messages = {  # noqa: RUF012 - as Django declares it
-        "malformed": gettext_lazy("What was chosen can't be read any more. Choose again.")
+        "malformed": gettext_lazy("Your selection can't be read any more. Please select again.")
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ def carry_out(request: HttpRequest, plan: Plan, *, reason: str, then: str) -> Ht
         # Somebody else linked one of them, or deleted the connector, between our look and our writing.
         messages.error(
             request,
-            _("Somebody else changed these links just now. Nothing was changed; try again."),
+            _("Somebody else changed these links just now. Nothing was changed. Try again."),
         )
         return HttpResponseRedirect(then)
     level = messages.SUCCESS if plan.ready else messages.WARNING
@@ -96,8 +96,8 @@ def carry_out(request: HttpRequest, plan: Plan, *, reason: str, then: str) -> Ht
         messages.warning(
             request,
             ngettext(
-                "%(count)d user was left alone: only a superuser links staff.",
-                "%(count)d users were left alone: only a superuser links staff.",
+                "%(count)d user was not changed: only a superuser can link staff.",
+                "%(count)d users were not changed: only a superuser can link staff.",
                 len(plan.forbidden),
             )
             % {"count": len(plan.forbidden)},
@@ -124,8 +124,8 @@ def _done(plan: Plan) -> str:
     count = len(plan.ready)
     if plan.verb == Verb.LINK:
         words = ngettext(
-            "%(count)d user is linked to %(connector)s now.",
-            "%(count)d users are linked to %(connector)s now.",
+            "%(count)d user is now linked to %(connector)s.",
+            "%(count)d users are now linked to %(connector)s.",
             count,
         )
     else:
@@ -140,14 +140,14 @@ def _done(plan: Plan) -> str:
 def _groups(plan: Plan) -> list[_Group]:
     if plan.verb == Verb.LINK:
         ready = _Group("ready", _("Will be linked"), "", plan.ready)
-        settled = _Group("settled", _("Linked already"), _("Nothing changes."), plan.settled)
+        settled = _Group("settled", _("Already linked"), _("Nothing changes."), plan.settled)
     else:
         ready = _Group(
             "leaving",
             _("Will be unlinked"),
             _(
-                "Their sessions that came through this connector end at once, their tokens are revoked, "
-                "and what the identity provider calls them is forgotten."
+                "Their sessions that started through this connector end immediately, "
+                "their tokens are revoked, and their permanent IDs are deleted."
             ),
             plan.ready,
         )
@@ -158,21 +158,22 @@ def _groups(plan: Plan) -> list[_Group]:
         _Group(
             "forbidden",
             _("Staff"),
-            _("Left alone: only a superuser links or unlinks staff and superusers."),
+            _("Not changed: only a superuser can link or unlink staff and superusers."),
             plan.forbidden,
         ),
         _Group(
             "unknown",
             _("Unknown"),
             _(
-                "No user has this e-mail address. Nobody is created: add them first, then link them."
+                "No user has this e-mail address. No users are created here: add the "
+                "user first, then link them."
             ),
             plan.unknown,
         ),
         _Group(
             "malformed",
             _("Not an e-mail address"),
-            _("Left out. One address in each line, like name@company.example."),
+            _("Ignored. Write one address per line, such as name@company.example."),
             plan.malformed,
         ),
     ]

@@ -42,7 +42,7 @@ class ChooseConnector(forms.Form):
         if reference and not self.cleaned_data.get("connector"):
             named = Connector.objects.filter(reference__iexact=reference).first()
             if named is None:
-                self.add_error("reference", gettext("There is no connector with this reference."))
+                self.add_error("reference", gettext("No connector has this reference."))
             self.cleaned_data["connector"] = named
         elif not self.errors and not self.cleaned_data.get("connector"):
             self.add_error("connector", gettext("Choose a connector."))
@@ -88,8 +88,8 @@ class LinksSelected(admin.ModelAdmin[User]):
             messages.error(
                 request,
                 gettext(
-                    "These are more than %(most)d users. Select fewer, or let the operator link them "
-                    "with manage.py sso_apply."
+                    "That is more than %(most)d users. Select fewer, or ask the operator "
+                    "to link them with manage.py sso_apply."
                 )
                 % {"most": MOST},
             )

@@ -44,7 +44,7 @@ class ChooseUsers(forms.Form):
         widget=forms.Textarea(
             attrs={"rows": 6, "spellcheck": "false", "placeholder": "name@company.example"}
         ),
-        help_text=_("One in each line, 1,000 at the most. Nobody is created."),
+        help_text=_("One per line, 1,000 at most. No users are created."),
     )
 
     def __init__(self, *args: Any, site: admin.AdminSite, **kwargs: Any) -> None:
@@ -59,8 +59,8 @@ class ChooseUsers(forms.Form):
         if len(lines) > MOST_LINES:
             raise ValidationError(
                 gettext(
-                    "These are %(count)d lines, and %(most)d at a time can be read here. "
-                    "Import them from a CSV file."
+                    "That is %(count)d lines, and this page reads at most %(most)d. "
+                    "Import them from a CSV file instead."
                 )
                 % {"count": len(lines), "most": MOST_LINES}
             )
@@ -126,7 +126,7 @@ class LinkedUsers(admin.ModelAdmin[Connector]):
             {"users": request.POST.get("users") or ",".join(ids)}, site=self.admin_site
         )
         if not form.is_valid():
-            messages.warning(request, gettext("Nobody is ticked."))
+            messages.warning(request, gettext("No user is selected."))
             return HttpResponseRedirect(_page_of(connector))
         users = linking.users_by_id(form.cleaned_data["users"])
         plan = linking.plan(Verb.UNLINK, connector, users, by=cast(User, request.user))

@@ -134,7 +134,7 @@ def _places() -> Iterator[tuple[str, SafeString]]:
                 format_html(
                     '<span class="without-js">{}. </span>{} {}',
                     provider.label,
-                    _("Register it under:"),
+                    _("Where to register it:"),
                     place,
                 ),
             )
@@ -154,8 +154,8 @@ def about_secret(secret: Secret | None) -> str:
     except UnreadableSecret:
         # The list of keys is the operator's; the page opens without it, so that one can type a new one.
         return _(
-            "One is stored, but it can't be read: type it again, or ask the operator to put its key "
-            "back into FIELD_ENCRYPTION_KEYS."
+            "A secret is stored, but can't be read. Enter it again, or ask the "
+            "operator to restore its key in FIELD_ENCRYPTION_KEYS."
         )
     return _("Set on %(date)s.") % {"date": date_format(localtime(since))}
 

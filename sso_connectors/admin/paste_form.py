@@ -92,8 +92,8 @@ class TakesPaste(forms.ModelForm[Connector]):
         else:
             error = ValidationError(
                 _(
-                    "What you pasted into the box isn't in the fields yet: press “Read”, then “Use "
-                    "these”. Or empty the box."
+                    "What you pasted isn't in the fields yet. Press “Read”, then “Use "
+                    "these”, or clear the box."
                 ),
                 code="unread",
             )

@@ -140,7 +140,9 @@ class RoleForm(OffersPermissions):
         super().__init__(*args, **kwargs)
         if "name" in self.fields and str(self.instance) != self.instance.name:
             self.fields["name"].help_text = _(
-                "The name in English, as it is stored. Who reads another language sees it in theirs."
+                "The name in English, as it is stored. "
+                "People who use another language see it "
+                "in theirs."
             )
 
 

@@ -160,9 +160,7 @@ def _fetched(url: str, *, entity_id: str, search: str) -> Understood:
         raise _not_fetched(_("%(host)s answers with no text.") % {"host": host}) from error
     fetched = read(text, entity_id=entity_id, search=search)
     if fetched.url:
-        raise _not_fetched(
-            _("%(host)s answers with another address, not with metadata.") % {"host": host}
-        )
+        raise _not_fetched(_("%(host)s returned another address, not metadata.") % {"host": host})
     return fetched
 
 
@@ -179,7 +177,7 @@ def _other_issuer(found: Understood, fetched: Understood) -> list[str]:
 
 
 def _not_fetched(why: str) -> ValidationError:
-    cure = _("Open the address in a browser, and paste here what it shows or saves.")
+    cure = _("Open the address in a browser, then paste here what it shows or saves.")
     sentence = _("Nothing could be read from this address: %(why)s") % {"why": why}
     return ValidationError(f"{sentence} {cure}", code="fetch")
 
@@ -252,7 +250,7 @@ def _certificates(pasted: str) -> str:
     except ValidationError:
         return _("something that isn't a certificate")
     return "\n".join(
-        _("%(subject)s, until %(date)s, SHA-256 %(fingerprint)s…")
+        _("%(subject)s, valid until %(date)s, SHA-256 %(fingerprint)s…")
         % {
             "subject": item.subject,
             "date": date_format(item.valid_until),

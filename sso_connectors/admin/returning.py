@@ -77,13 +77,14 @@ def _part_with_secret(now: Connector, item: Connector) -> list[str]:
     item.client_secret = None
     notes = [
         _(
-            "The stored client secret is for the provider of today, and is told to no other. It will be "
-            "forgotten: type the one of that provider afterwards."
+            "The stored client secret belongs to the current identity provider and is "
+            "never sent to another one. It will be deleted. Afterwards, enter the client "
+            "secret of the other identity provider."
         )
     ]
     if item.enabled and "client_secret" in item.missing():
         item.enabled = False
-        notes.append(_("Without it the connector is a draft: nobody can sign in through it."))
+        notes.append(_("Without it, the connector is a draft, and nobody can sign in through it."))
     return notes
 
 
@@ -92,7 +93,7 @@ def _about_secret(now: Connector, version: Any) -> list[str]:
         return []
     if records.time_of(now.client_secret) == version.client_secret_set_at:
         return []
-    return [_("The client secret of that time is kept nowhere, and doesn't come back.")]
+    return [_("The client secret of that version is not kept, so it can't be restored.")]
 
 
 def _about_permanent_ids(now: Connector, item: Connector) -> list[str]:
@@ -111,9 +112,9 @@ def _about_certificates(now: Connector, item: Connector) -> list[str]:
     known = {each.fingerprint for each in now.signing_certificates}
     return [
         (
-            _("The certificate %(subject)s has ended, on %(date)s.")
+            _("The certificate of %(subject)s expired on %(date)s.")
             if each.is_expired
-            else _("The certificate %(subject)s begins only on %(date)s.")
+            else _("The certificate of %(subject)s is not valid until %(date)s.")
         )
         % {
             "subject": each.subject,

@@ -78,8 +78,9 @@ class _KnowsWhatItShowed(_Form):
                 None,
                 ValidationError(
                     _(
-                        "Changed since you opened this page: %(fields)s. History shows how. Saving "
-                        "again puts what you see here in its place; to keep it, open the page anew."
+                        "Changed since you opened this page: %(fields)s. See History for "
+                        "the details. If you save again, the values on this page replace "
+                        "these changes. To keep the changes, open the page again."
                     ),
                     code="overtaken",
                     params={"fields": names},

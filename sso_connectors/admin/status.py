@@ -59,11 +59,11 @@ def status_of(request: HttpRequest, connector: Connector) -> dict[str, Any]:
 
 def _sentence(state: State) -> SafeString | str:
     return {
-        State.DRAFT: _("Something is still missing, so nobody can sign in through it."),
-        State.DISABLED: _("Switched off: a test sign-in works, agents can't sign in."),
-        State.READY: _("Agents can sign in, but nobody has tried these settings yet."),
-        State.TESTED: _("A sign-in has passed: it works."),
-        State.FAILING: _("The last sign-ins of several people all failed for one cause."),
+        State.DRAFT: _("A required field is missing, so nobody can sign in through it."),
+        State.DISABLED: _("Disabled. You can test a sign-in, but agents can't sign in."),
+        State.READY: _("Agents can sign in, but these settings have not been tested yet."),
+        State.TESTED: _("A sign-in passed. The connector works."),
+        State.FAILING: _("The last sign-ins of several people all failed for the same reason."),
     }[state]
 
 

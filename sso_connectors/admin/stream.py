@@ -132,33 +132,33 @@ def _versions(item: Any, viewer: Viewer, keys: list[int]) -> dict[int, Entry]:
 def _of_version(row: Any, changes: list[Difference], is_told: bool) -> str:
     reason = row.history_change_reason or ""
     if reason == records.BEGINNING:
-        return _("The history begins")
+        return _("History started")
     if reason.startswith(records.RETURNED):
         when = parse_datetime(reason.removeprefix(records.RETURNED))
         text = date_format(localtime(when), "DATETIME_FORMAT") if when else ""
-        return _("Returned to the version of %(time)s") % {"time": text}
+        return _("Restored to the version of %(time)s") % {"time": text}
     if reason.startswith(records.SUBJECTS_RESET):
         count = int(reason.removeprefix(records.SUBJECTS_RESET))
         return ngettext(
-            "Forgot the identifier of %(count)d user",
-            "Forgot the identifiers of %(count)d users",
+            "Reset the permanent ID of %(count)d user",
+            "Reset the permanent IDs of %(count)d users",
             count,
         ) % {"count": count}
     if row.history_type == "+":
         return _("Created")
     if not is_told:
-        return _("Changed, when there was no history yet to compare with")
-    return _("Changed") if changes else _("Saved, and nothing that is kept here changed")
+        return _("Changed, with no earlier version to compare with")
+    return _("Changed") if changes else _("Saved without any change to what the history records")
 
 
 def _who(row: Any) -> str:
     if row.history_user is not None:
         return str(row.history_user)
     if row.history_author:
-        return _("%(name)s, whose account was deleted") % {"name": row.history_author}
+        return _("%(name)s (account deleted)") % {"name": row.history_author}
     if row.history_change_reason == records.APPLIED:
         return records.APPLIED
-    return _("the product")
+    return _("the system")
 
 
 def _why(row: Any, viewer: Viewer) -> str:
@@ -168,13 +168,13 @@ def _why(row: Any, viewer: Viewer) -> str:
     if reason.startswith(FROM_ATTEMPT):
         if not viewer.sees_people:
             return _("from a login attempt")
-        return _("from the attempt %(code)s") % {"code": reason.removeprefix(FROM_ATTEMPT)}
+        return _("from attempt %(code)s") % {"code": reason.removeprefix(FROM_ATTEMPT)}
     ours = {
         linking.FROM_USERS: _("from the list of users"),
-        linking.FROM_CONNECTOR: _("on the connector's tab “Users”"),
+        linking.FROM_CONNECTOR: _("on the connector's “Users” tab"),
         linking.FROM_FILE: _("from a CSV file"),
         records.KEY_STOLEN: _("the key was stolen, and sessions that began with it ended"),
-        records.SUBJECT_RESET_AMONG_ALL: _("with all others of the connector"),
+        records.SUBJECT_RESET_AMONG_ALL: _("with all other users of the connector"),
     }
     return ours.get(reason, reason)
 
@@ -206,9 +206,9 @@ def _of_link(row: Any, name: str, *, is_connector: bool) -> str:
     reason = row.history_change_reason
     if reason in (records.SUBJECT_RESET, records.SUBJECT_RESET_AMONG_ALL):
         text = (
-            _("Forgot the identifier of %(name)s")
+            _("Reset the permanent ID of %(name)s")
             if is_connector
-            else _("Forgot the identifier at %(name)s")
+            else _("Reset the permanent ID at %(name)s")
         )
     elif row.history_type == "+":
         text = _("Linked %(name)s") if is_connector else _("Linked to %(name)s")

@@ -78,16 +78,18 @@ class ForgetsSubjects(admin.ModelAdmin[Connector]):
             self,
             request,
             connector,
-            title=_("Forget all identifiers"),
+            title=_("Reset all permanent IDs"),
             question=ngettext(
-                "Forget the identifier of %(count)d user of %(name)s?",
-                "Forget the identifiers of %(count)d users of %(name)s?",
+                "Reset the permanent ID of %(count)d user of %(name)s?",
+                "Reset the permanent IDs of %(count)d users of %(name)s?",
                 known,
             )
             % {"count": known, "name": connector},
             left=ngettext(
-                "That of %(count)d member of the staff stays: only a superuser may reset it.",
-                "Those of %(count)d members of the staff stay: only a superuser may reset them.",
+                "The permanent ID of %(count)d staff member was not reset: only a "
+                "superuser can reset it.",
+                "The permanent IDs of %(count)d staff members were not reset: only "
+                "a superuser can reset them.",
                 left,
             )
             % {"count": left}
@@ -118,8 +120,8 @@ class ForgetsSubjects(admin.ModelAdmin[Connector]):
         messages.success(
             request,
             ngettext(
-                "Forgot the identifier of %(count)d user of %(name)s.",
-                "Forgot the identifiers of %(count)d users of %(name)s.",
+                "The permanent ID of %(count)d user of %(name)s was reset.",
+                "The permanent IDs of %(count)d users of %(name)s were reset.",
                 count,
             )
             % {"count": count, "name": connector},
@@ -147,15 +149,15 @@ class ForgetsSubject(admin.ModelAdmin[User]):
             one = Link.objects.filter(pk=link.pk)
             if forget(one, by=request.user, reason=records.SUBJECT_RESET):
                 messages.success(
-                    request, _("Forgot the identifier of %(user)s at %(name)s.") % names
+                    request, _("The permanent ID of %(user)s at %(name)s was reset.") % names
                 )
             return HttpResponseRedirect(back)
         return _ask(
             self,
             request,
             user,
-            title=_("Forget the identifier"),
-            question=_("Forget the identifier of %(user)s at %(name)s?") % names,
+            title=_("Reset permanent ID"),
+            question=_("Reset the permanent ID of %(user)s at %(name)s?") % names,
             left="",
             nothing=link.subject is None,
             back=back,
@@ -203,7 +205,7 @@ def forgettable(link: Link) -> SafeString | str:
         '<code>{}</code> <a class="forget" href="{}">{}</a>',
         link.subject,
         reverse("admin:users_user_forget_subject", args=[link.user_id, link.pk]),
-        _("Forget the identifier"),
+        _("Reset permanent ID"),
     )
 
 

@@ -36,11 +36,11 @@ class Switches(admin.ModelAdmin[Connector]):
         if self._switch(request, connector, on=True):
             messages.success(
                 request,
-                _("%(name)s is enabled: agents can sign in through it.") % {"name": connector.name},
+                _("%(name)s is enabled. Agents can sign in through it.") % {"name": connector.name},
             )
         else:
             messages.error(
-                request, _("Something required is missing, so the connector can't be enabled.")
+                request, _("A required field is missing, so the connector can't be enabled.")
             )
         return _page_of(connector)
 
@@ -63,7 +63,7 @@ class Switches(admin.ModelAdmin[Connector]):
         self._switch(request, connector, on=False)
         messages.success(
             request,
-            _("%(name)s is disabled: nobody can sign in through it, and its sessions are over.")
+            _("%(name)s is disabled. Nobody can sign in through it, and its users are signed out.")
             % {"name": connector.name},
         )
         return _page_of(connector)

@@ -76,7 +76,7 @@ class LinkInline(admin.TabularInline[Link, User]):
             return "–"
         return token_pill(getattr(link, "token", None), link.connector)
 
-    @admin.display(description=_("subject"))
+    @admin.display(description=_("permanent ID"))
     def remembered(self, link: Link) -> SafeString | str:
         return forgettable(link)
 
@@ -96,7 +96,7 @@ def record_password_sign_in(
             user_id=user.pk,
             queryset=[user],
             action_flag=CHANGE,
-            change_message=gettext("Signed in by password."),
+            change_message=gettext("Signed in with a password."),
             single_object=True,
         )
 

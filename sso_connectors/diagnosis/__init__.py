@@ -44,7 +44,7 @@ _SAID_BY_CHECKS: Final = frozenset({"response_refused", "identity_provider_error
 
 GENERIC: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The check “%(name)s” failed: received was %(received)s, and expected is %(expected)s."),
+    _("The check “%(name)s” failed: received %(received)s, expected %(expected)s."),
     _("Compare the connector with the settings at the identity provider."),
 )
 

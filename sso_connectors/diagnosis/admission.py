@@ -11,66 +11,65 @@ from .sentences import Finding, Topic, Turn
 UNNAMED: Final = _("The person named")
 UNLINKED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("%(username)s is no user here, or not linked to this connector."),
+    _("%(username)s is not a user here, or is not linked to this connector."),
     _(
-        "If it is the right person, the button on this attempt adds or links them; where there is none, link them "
-        "on the connector's tab “Users”. If the person has another address here, the customer's "
-        "IT person lets the identity provider send that."
+        "If it is the right person, add or link them with the button on this attempt, or "
+        "on the connector's “Users” tab. If the person has another address here, ask the "
+        "customer's IT to have the identity provider send that one."
     ),
     Topic.USERNAME,
     _(
-        "If it is the right person, the button on this attempt adds or links them; where there is none, link them "
-        "on the connector's tab “Users”. If the person has another address here, let “%(field)s” "
-        "in %(idp)s be that address."
+        "If it is the right person, add or link them with the button on this attempt, or "
+        "on the connector's “Users” tab. If the person has another address here, set "
+        "“%(field)s” in %(idp)s to that address."
     ),
 )
 INACTIVE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("%(username)s is not active here."),
+    _("%(username)s is inactive here."),
     _("If the person still works with you, make the user active on the user card."),
 )
 DISABLED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("%(username)s doesn't get in, since the connector is disabled."),
-    _(
-        "If agents shall sign in through it, enable the connector again; the person then starts again."
-    ),
+    _("%(username)s can't sign in because the connector is disabled."),
+    _("To let agents sign in through it, enable the connector again. The person then tries again."),
 )
 STAFF: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("%(username)s is staff, and this connector may not sign staff in."),
+    _("%(username)s is staff, and staff can't sign in through this connector."),
     _(
-        "Staff sign in with their password. A superuser can allow it on the connector (“staff may sign in”), "
-        "which lets whoever runs this identity provider into the Maker."
+        "Staff sign in with their password. A superuser can allow it on the connector "
+        "(“Staff may sign in”). The people who run this identity provider can then enter "
+        "the Maker."
     ),
 )
 NO_ADDRESS: Final = Finding(
     Turn.IT_PERSON,
     _("The identity provider calls the person “%(received)s”, which is not an e-mail address."),
-    _("At the identity provider, let it send the person's e-mail address."),
+    _("Configure the identity provider to send the person's e-mail address."),
     Topic.USERNAME,
-    _("In %(idp)s, let “%(field)s” be the e-mail address."),
+    _("In %(idp)s, set “%(field)s” to the e-mail address."),
 )
 OTHER_SUBJECT: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The identity provider's name for this person for good is %(received)s, and was %(expected)s at the first "
-        "sign-in: the address may be another person's now."
+        "The identity provider's permanent ID for this person is %(received)s; at the "
+        "first sign-in it was %(expected)s. The address may belong to another person now."
     ),
     _(
-        "Ask the customer's IT person. If it is the same person, reset the subject on the link; if not, unlink "
-        "the user."
+        "Ask the customer's IT. If this is the same person, reset the permanent ID on "
+        "the link. If not, unlink the user."
     ),
 )
 SUBJECT_OF_ANOTHER: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The identity provider's name for this person for good is %(received)s, which is remembered for another "
-        "user of this connector."
+        "The identity provider's permanent ID for this person is %(received)s, which is "
+        "stored for another user of this connector."
     ),
     _(
-        "Ask the customer's IT person which user that is. If the address has changed, reset the subject on the "
-        "link of the old user, or unlink that user."
+        "Ask the customer's IT which user this is. If the address was changed, reset the "
+        "permanent ID on the old user's link, or unlink that user."
     ),
 )
 NO_SUBJECT: Final = Finding(
@@ -86,9 +85,10 @@ NO_SUBJECT: Final = Finding(
 )
 UNLINKED_MEANWHILE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The user was unlinked from the connector while signing in."),
+    _("The user was unlinked from the connector during the sign-in."),
     _(
-        "If that was a mistake, link the user again on the connector's tab “Users”; the person then starts again."
+        "If that was a mistake, link the user again on the connector's “Users” tab. The "
+        "person then tries again."
     ),
 )
 

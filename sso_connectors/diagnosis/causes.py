@@ -13,17 +13,21 @@ from .sentences import Finding, Topic, Turn
 UNKNOWN_CONNECTOR: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "Somebody opened a login address with the reference “%(reference)s”, which no connector has."
+        "Somebody opened a login address with the reference “%(reference)s”, but no "
+        "connector has this reference."
     ),
     _(
-        "Copy the login address from the connector's menu and share it anew; where the reference was changed, the "
-        "old address leads nowhere."
+        "Copy the login address from the connector's menu and share it again. If the "
+        "reference was changed, the old address no longer works."
     ),
 )
 INCOMPLETE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The connector is a draft: something required is missing."),
-    _("Fill in what its form marks as required, test the sign-in, and enable the connector."),
+    _("The connector is a draft: a required field is missing."),
+    _(
+        "Fill in the fields that the form marks as required, test the sign-in, and "
+        "enable the connector."
+    ),
 )
 WITHOUT_TENANT: Final = Finding(
     Turn.ADMINISTRATOR,
@@ -38,33 +42,35 @@ WITHOUT_TENANT: Final = Finding(
 )
 DISABLED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The connector is disabled, so nobody signs in through it."),
-    _("If agents shall sign in through it, enable the connector."),
+    _("The connector is disabled, so nobody can sign in through it."),
+    _("To let agents sign in through it, enable the connector."),
 )
 DELETED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The connector was deleted while the person signed in, or since."),
-    _("Give the person the login address of the connector that took its place."),
+    _("The connector was deleted during the sign-in, or later."),
+    _("Give the person the login address of the connector that replaced it."),
 )
 READY_BY_NOW: Final = Finding(
     Turn.AGENT,
-    _("The connector was a draft or disabled then, and is enabled by now."),
+    _("The connector was a draft or disabled at the time. It is enabled now."),
     _("The person starts again at the login address."),
 )
 TOO_MANY_STARTS: Final = Finding(
     Turn.OPERATOR,
-    _("More sign-ins began at one network address within a minute than are allowed."),
+    _("More sign-ins were started from one network address in one minute than is allowed."),
     _(
-        "The person tries again in a minute. If it goes on, the operator checks that TRUSTED_PROXIES names our "
-        "proxy, since otherwise all agents look like one address."
+        "The person tries again in a minute. If it keeps failing, the operator checks "
+        "that TRUSTED_PROXIES names our proxy. Without it, all agents appear to have one "
+        "address."
     ),
 )
 BAD_MESSAGE: Final = Finding(
     Turn.AGENT,
-    _("What came to the reply URL is not the answer of an identity provider."),
+    _("What arrived at the reply URL is not an identity provider's response."),
     _(
-        "The person starts again at the login address, since the reply URL can't be opened by hand. If it goes "
-        "on, the customer's IT person reads the detail: something changes or cuts the answer on its way."
+        "The person starts again at the login address. The reply URL can't be opened by "
+        "hand. If it keeps failing, the customer's IT reads the detail: something "
+        "changes or truncates the response on its way."
     ),
 )
 HAS_COMMENT: Final = Finding(
@@ -82,141 +88,160 @@ OTHER_ENCODING: Final = Finding(
 )
 CHANGED_MEANWHILE: Final = Finding(
     Turn.AGENT,
-    _("What the connector trusts was changed while the person signed in."),
+    _("The connector's trust settings were changed during the sign-in."),
     _("The person starts again at the login address."),
 )
 NOBODYS_ANSWER: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "An answer came that nobody had asked for, and no enabled connector trusts both its issuer and its key."
+        "A response arrived that nobody had requested, and no enabled connector trusts "
+        "both its issuer and its key."
     ),
     _(
-        "If it came from a tile on the identity provider's dashboard, check the Issuer URL and the Certificate of "
-        "the connector meant; people can always start at the login address."
+        "If it came from a link on the identity provider's dashboard, check the Issuer "
+        "URL and the Certificate of the connector concerned. People can always start at "
+        "the login address."
     ),
 )
 OTHER_DISCOVERY: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider's discovery document names another issuer than the connector trusts."),
     _(
-        "Compare the two in the detail. If the first is the customer's, set the connector's option (issuer, tenant "
-        "or domain) so that it fits, letter by letter."
+        "The provider's discovery document names a different issuer from the one that "
+        "the connector trusts."
+    ),
+    _(
+        "Compare the two values in the detail. If the first belongs to the customer, set "
+        "the connector's option (issuer, tenant or domain) to match it, letter by letter."
     ),
 )
 OTHER_PERSON: Final = Finding(
     Turn.PROVIDER,
-    _("The provider was asked who signed in, and answered for somebody else."),
-    _("The person starts again. If it goes on, the provider has to put it right."),
+    _("We asked the provider who signed in, and it named another person."),
+    _("The person tries again. If it keeps failing, the provider has to correct it."),
 )
 REFUSED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The answer was refused; why, stands under the detail."),
+    _("Response rejected. See Detail."),
     _(
-        "The person starts again. If it goes on, compare the connector with the identity provider's settings."
+        "The person tries again. If it keeps failing, compare the connector with the "
+        "identity provider's settings."
     ),
 )
 NOT_PUBLIC: Final = Finding(
     Turn.OPERATOR,
-    _("The provider's host has an address inside the network, where the server may not go."),
     _(
-        "If it is the company's own identity provider, the operator adds its host to PRIVATE_IDP_HOSTS."
+        "The provider's host has an address in the internal network, which the server "
+        "may not contact."
+    ),
+    _(
+        "If this is the company's own identity provider, the operator adds its host to "
+        "PRIVATE_IDP_HOSTS."
     ),
 )
 NO_SUCH_HOST: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The provider's host can't be found."),
     _(
-        "Check the host, domain or subdomain on the connector, letter by letter. If it is right, the operator looks "
-        "at the server's DNS."
+        "Check the host, domain or subdomain on the connector, letter by letter. If it "
+        "is correct, the operator checks the server's DNS."
     ),
 )
 UNTRUSTED_TLS: Final = Finding(
     Turn.IT_PERSON,
-    _("The provider's host shows a TLS certificate that isn't trusted."),
+    _("The provider's host has a TLS certificate that isn't trusted."),
     _(
-        "The customer's IT person renews the host's certificate, with the whole chain, by a public authority."
+        "Ask the customer's IT to renew the host's TLS certificate, with the full chain, "
+        "from a public authority."
     ),
 )
 REDIRECTS: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider's host sends us on to another address, where we don't go."),
-    _("Set the connector's host, domain or issuer to the address where the provider really is."),
+    _("The provider's host redirects to another address. We don't follow redirects."),
+    _("Set the connector's host, domain or issuer to the provider's real address."),
 )
 AWAY: Final = Finding(
     Turn.PROVIDER,
-    _("The identity provider didn't answer, or not properly."),
+    _("The identity provider didn't respond, or not correctly."),
     _(
-        "The person tries again in a moment. If it goes on, look at the provider's status page; the operator checks "
-        "that our server reaches it."
+        "The person tries again in a moment. If it keeps failing, check the provider's "
+        "status page; the operator checks that our server can reach it."
     ),
 )
 DECLINED: Final = Finding(
     Turn.AGENT,
-    _("The person said no at the provider, or closed its page."),
+    _("Sign-in was cancelled at the provider, or its page was closed."),
     _(
-        "They start again and say yes. If they weren't asked at all, the customer's IT person looks whether the "
-        "provider lets them use the app."
+        "The person tries again and accepts. If they weren't asked, the customer's IT "
+        "checks whether the provider lets them use the app."
     ),
 )
 SECRET_UNREADABLE: Final = Finding(
     Turn.OPERATOR,
     _("The connector's client secret can't be read: the key that encrypted it is gone."),
     _(
-        "The operator brings the lost key back into FIELD_ENCRYPTION_KEYS. If it is lost for good, the "
-        "administrator types the client secret anew."
+        "The operator restores the missing key in FIELD_ENCRYPTION_KEYS. If it is lost, "
+        "an administrator enters the client secret again."
     ),
 )
 NO_SUCH_LOGIN: Final = Finding(
     Turn.AGENT,
-    _("The sign-in was over already, took too long, or began in another browser."),
+    _("The sign-in was already finished, took too long, or was started in another browser."),
     _(
-        "The person starts again at the login address, in one browser, with its cookies allowed, and finishes "
-        "within ten minutes."
+        "The person starts again at the login address, in one browser with cookies "
+        "allowed, and finishes within ten minutes."
     ),
 )
 ALREADY_USED: Final = Finding(
     Turn.AGENT,
-    _("The answer had been used already, by a second click or the Back button, or came too late."),
+    _(
+        "The response had already been used, by a second click or the Back button, or "
+        "arrived too late."
+    ),
     _("The person starts again at the login address."),
 )
 UNSOLICITED_AGAIN: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "The identity provider answers without naming our request (InResponseTo), also right after we asked."
+        "The identity provider responds without naming our request (InResponseTo), even "
+        "right after our request."
     ),
     _(
-        "Check that the connector's Endpoint is the address for sign-ins that start here, and not an embed link or "
-        "a tile's; at the identity provider, let it answer the request that it gets."
+        "Check that the connector's Endpoint is the sign-on address for requests that "
+        "start here, not an embed link or dashboard link. At the identity provider, make "
+        "sure that it responds to the request it receives."
     ),
 )
 NOT_ADMITTED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("No active user linked to this connector has the name that the identity provider gave."),
+    _("No active user linked to this connector has the name that the identity provider sent."),
     _(
-        "Look under the checks which name that is. If it is right, link the user on the connector's tab “Users”."
+        "See the checks for that name. If it is correct, link the user on the "
+        "connector's “Users” tab."
     ),
 )
 UNKNOWN_CAUSE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The sign-in failed; why, stands under the detail (%(cause)s)."),
-    _("The person starts again. If it goes on, the operator looks into the log."),
+    _("The sign-in failed. See Detail for the reason (%(cause)s)."),
+    _("The person tries again. If it keeps failing, the operator checks the log."),
 )
 NEVER_CAME_BACK: Final = Finding(
     Turn.IT_PERSON,
-    _("The person went to the identity provider and never came back; its own page says why."),
+    _("The person went to the identity provider and never came back. Its page says why."),
     _(
-        "Most often the person may not use the application there, or our Identity (Entity ID) or Reply URL (ACS) "
-        "isn't registered, letter by letter. Ask the person what the page says."
+        "Most often the person isn't allowed to use the application there, or our "
+        "Identity (Entity ID) or Reply URL (ACS) isn't registered there, letter by "
+        "letter. Ask the person what the page says."
     ),
     Topic.IDENTITY,
     _(
-        "Most often the person may not use the application in %(idp)s, or “%(field)s” there isn't our Identity "
-        "(Entity ID), letter by letter. Ask the person what the page says."
+        "Most often the person isn't allowed to use the application in %(idp)s, or "
+        "“%(field)s” there doesn't match our Identity (Entity ID), letter by letter. Ask "
+        "the person what the page says."
     ),
 )
 NEVER_CAME_BACK_OAUTH2: Final = Finding(
     Turn.IT_PERSON,
-    _("The person went to the identity provider and never came back; its own page says why."),
+    _("The person went to the identity provider and never came back. Its page says why."),
     _(
         "Most often our redirect URI isn't registered there, letter by letter: %(redirect_uri)s. If one of "
         "%(other_redirect_uris)s is registered there already, choose it as Redirect URI on the connector."
@@ -224,25 +249,25 @@ NEVER_CAME_BACK_OAUTH2: Final = Finding(
 )
 UNDER_WAY: Final = Finding(
     Turn.AGENT,
-    _("The person is at the identity provider's page just now."),
-    _("They sign in there; ten minutes after the start it is too late."),
+    _("The person is on the identity provider's page."),
+    _("They sign in there. The sign-in must finish within ten minutes."),
 )
 TEST_PASSED: Final = Finding(
     Turn.NOBODY,
-    _("The test went well: the person would have been signed in."),
-    _("Nothing is to be done."),
+    _("Test passed. The person would be signed in."),
+    _("No action is needed."),
 )
 TEST_PASSED_DISABLED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The test went well: the person can sign in once the connector is enabled."),
-    _("Enable it on its own page."),
+    _("Test passed. The person can sign in once the connector is enabled."),
+    _("Enable it on its page."),
 )
 TEST_WITHOUT_PERSON: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The test went well, so connector and identity provider fit."),
-    _("This person would not have been signed in, though."),
+    _("Test passed. The connector and the identity provider work together."),
+    _("However, this person would not be signed in."),
 )
-SIGNED_IN: Final = Finding(Turn.NOBODY, _("The sign-in went well."), _("Nothing is to be done."))
+SIGNED_IN: Final = Finding(Turn.NOBODY, _("Signed in."), _("No action is needed."))
 
 
 def _by(phrases: Mapping[str, Finding], otherwise: Finding) -> Callable[[str], Finding]:

@@ -11,34 +11,34 @@ from .sentences import NONE, Finder, Finding, Topic, Turn
 
 ISSUER: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The answer comes from %(received)s, and the connector trusts %(expected)s."),
+    _("The response comes from %(received)s, and the connector trusts %(expected)s."),
     _(
-        "Check the connector's authentication method and what it needs besides (tenant, domain, issuer). If "
-        "they are right, tell whoever looks after security: one provider may pass itself off as another."
+        "Check the connector's authentication method and options (tenant, domain, "
+        "issuer). If they are correct, tell your security team: one provider may be "
+        "passing itself off as another."
     ),
 )
 NO_ISSUER: Final = Finding(
     Turn.PROVIDER,
     _(
-        "The provider says that its answers name it, and this one doesn't; expected is %(expected)s."
+        "The provider says that it names itself in its responses, and this one doesn't; "
+        "expected: %(expected)s."
     ),
-    _("The person starts again. If it goes on, the provider has to put it right."),
+    _("The person tries again. If it keeps failing, the provider has to correct it."),
 )
 AUDIENCE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _(
-        "The ID token is made for the client %(received)s; the connector's client ID is %(expected)s."
-    ),
+    _("The ID token is for the client %(received)s; the connector's client ID is %(expected)s."),
     _("Copy the client ID from the app at the provider into the connector."),
     Topic.CLIENT_ID,
     _("Copy “%(field)s” from the app in %(idp)s into the connector's client ID."),
 )
 OTHER_LOGIN: Final = Finding(
     Turn.AGENT,
-    _("The answer belongs to another sign-in than this one."),
+    _("The response belongs to a different sign-in."),
     _(
-        "The person closes old sign-in pages and starts again at the login address. If it goes on, the provider "
-        "doesn't pass on what we send (state, nonce)."
+        "The person closes old sign-in pages and starts again at the login address. If "
+        "it keeps failing, the provider doesn't return what we send (state, nonce)."
     ),
 )
 
@@ -46,59 +46,60 @@ OTHER_LOGIN: Final = Finding(
 
 UNREADABLE_TOKEN: Final = Finding(
     Turn.PROVIDER,
-    _("What came as ID token is none."),
-    _("The person starts again. If it goes on, the provider has to put it right."),
+    _("The ID token is not valid."),
+    _("The person tries again. If it keeps failing, the provider has to correct it."),
 )
 ALGORITHM: Final = Finding(
     Turn.IT_PERSON,
-    _("The ID token is signed by a method, or brings a key along, that is refused here."),
-    _("At the provider, let the app's ID tokens be signed with RS256, by its own keys."),
+    _("The ID token is signed with a method that is not accepted, or contains its own key."),
+    _("At the provider, have the app's ID tokens signed with RS256, by its own keys."),
 )
 SIGNATURE: Final = Finding(
     Turn.PROVIDER,
     _("The ID token is not signed by any key that the provider publishes."),
     _(
-        "The person tries again in a minute, in case the provider has just changed its keys. If it goes on, tell "
-        "the provider, and whoever looks after security."
+        "The person tries again in a minute, in case the provider has just changed its "
+        "keys. If it keeps failing, tell the provider and your security team."
     ),
 )
 OTHER_ACCESS_TOKEN: Final = Finding(
     Turn.PROVIDER,
     _("The ID token and the access token don't belong together."),
-    _("The person starts again. If it goes on, the provider has to put it right."),
+    _("The person tries again. If it keeps failing, the provider has to correct it."),
 )
 NO_SUBJECT: Final = Finding(
     Turn.PROVIDER,
-    _("The provider doesn't say what it calls the person for good, or at too great length."),
-    _("No setting here makes up for that: the provider has to put it right."),
+    _("The provider sends no permanent ID for the person, or one that is too long."),
+    _("No setting here can fix this. The provider has to correct it."),
 )
 
 # --- the person ----------------------------------------------------------------------------------
 
 NO_ADDRESS: Final = Finding(
     Turn.AGENT,
-    _("The provider doesn't give the person's e-mail address."),
+    _("The provider doesn't send the person's e-mail address."),
     _(
-        "The person looks whether their account there has one. If it has, the administrator gives the app the "
-        "permission to read it (scope “email”)."
+        "The person checks whether their account there has an address. If it does, the "
+        "administrator gives the app the permission to read it (scope “email”)."
     ),
 )
 UNVERIFIED: Final = Finding(
     Turn.AGENT,
-    _("The provider doesn't vouch for the person's e-mail address: %(address)s."),
+    _("The provider doesn't confirm the person's e-mail address: %(address)s."),
     _("The person confirms that address in their account at the provider, and signs in again."),
 )
 UNVERIFIED_AT_OIDC: Final = Finding(
     Turn.IT_PERSON,
-    _("The provider doesn't vouch for the person's e-mail address: %(address)s."),
+    _("The provider doesn't confirm the person's e-mail address: %(address)s."),
     _(
-        "At the provider, let it send email_verified. If only its administrators set addresses there, the option "
-        "“Trust its e-mail addresses” on the connector will do instead."
+        "Configure the provider to send email_verified. If only its administrators can "
+        "set addresses there, you can select “Trust its e-mail addresses” on the "
+        "connector instead."
     ),
 )
 UNVERIFIED_AT_GITHUB: Final = Finding(
     Turn.AGENT,
-    _("GitHub doesn't vouch for the person's primary e-mail address: %(address)s."),
+    _("GitHub doesn't confirm the person's primary e-mail address: %(address)s."),
     _(
         "The person opens Settings, Emails at GitHub, makes the address that they have here the primary one, "
         "confirms it, and signs in again."
@@ -106,82 +107,87 @@ UNVERIFIED_AT_GITHUB: Final = Finding(
 )
 UNVERIFIED_AT_ZENDESK: Final = Finding(
     Turn.AGENT,
-    _("Zendesk doesn't vouch for the person's e-mail address: %(address)s."),
+    _("Zendesk doesn't confirm the person's e-mail address: %(address)s."),
     _(
-        "The person confirms the address by the message that Zendesk sends, and signs in again; a Zendesk "
-        "administrator can have it sent anew."
+        "The person confirms the address with the message that Zendesk sends, and signs "
+        "in again. A Zendesk administrator can send it again."
     ),
 )
 UNVERIFIED_AT_ZOHO: Final = Finding(
     Turn.AGENT,
+    _("In Zoho CRM, this is not the address of an active user who has confirmed it: %(address)s."),
     _(
-        "Zoho CRM doesn't have the address as that of an active user who has confirmed it: %(address)s."
-    ),
-    _(
-        "The person accepts the invitation to Zoho CRM and signs in again; a Zoho CRM administrator sees under "
-        "Users whether it is open."
+        "The person accepts the invitation to Zoho CRM and signs in again. A Zoho CRM "
+        "administrator can see under Users whether it is still open."
     ),
 )
 NO_ADDRESS_AT_HUBSPOT: Final = Finding(
     Turn.PROVIDER,
-    _("HubSpot doesn't say by which address the person signs in there."),
-    _("The person starts again. If it goes on, HubSpot has to put it right."),
+    _("HubSpot doesn't say which address the person signs in with."),
+    _("The person tries again. If it keeps failing, HubSpot has to correct it."),
 )
 INACTIVE_TOKEN: Final = Finding(
     Turn.AGENT,
-    _("HubSpot says that the access it has just given has ended already."),
-    _("The person starts again; nobody may take the app out of the HubSpot account meanwhile."),
+    _("HubSpot says that the access it just gave has already ended."),
+    _(
+        "The person tries again. Nobody may remove the app from the HubSpot account in "
+        "the meantime."
+    ),
 )
 OTHER_ACCOUNT: Final = Finding(
     Turn.AGENT,
     _(
-        "The person signed in with an account of %(received)s; the connector takes those of %(expected)s."
+        "The person signed in with an account of %(received)s; the connector accepts "
+        "accounts of %(expected)s."
     ),
     _(
-        "The person signs out there and signs in with the account for work. If the account was right, the "
-        "administrator corrects the option on the connector."
+        "The person signs out there and signs in with their work account. If the account "
+        "was right, the administrator corrects the option on the connector."
     ),
 )
 NO_ACCOUNT: Final = Finding(
     Turn.AGENT,
     _(
-        "The provider doesn't say to which organisation the account belongs; private ones belong to none."
+        "The provider doesn't say which organisation the account belongs to. Private "
+        "accounts belong to none."
     ),
-    _("The person signs out there and signs in with the account for work."),
+    _("The person signs out there and signs in with their work account."),
 )
 GUEST: Final = Finding(
     Turn.IT_PERSON,
     _("The person is a guest in the tenant, and guests can't sign in: %(address)s."),
     _(
-        "The customer's IT person makes them a member of the tenant, or they sign in through a connector for the "
-        "tenant where they are at home."
+        "The customer's IT makes them a member of the tenant, or they sign in through a "
+        "connector for their own tenant."
     ),
 )
 NOT_GOOGLES: Final = Finding(
     Turn.AGENT,
-    _("The address of the Google account belongs to neither Gmail nor a Google Workspace domain."),
-    _("The agent signs in with the Google account that their company gave them."),
+    _("The Google account's address is neither in Gmail nor in a Google Workspace domain."),
+    _("The agent signs in with the Google account that their company provided."),
 )
 NO_OBJECT: Final = Finding(
     Turn.IT_PERSON,
     _("The ID token lacks the person's object identifier (oid)."),
     _(
-        "In Microsoft Entra ID, register the app for accounts of this organisation's directory only."
+        "In Microsoft Entra ID, register the app for accounts in this organizational "
+        "directory only."
     ),
 )
 OTHER_ZOHO_USER: Final = Finding(
     Turn.IT_PERSON,
-    _("The Zoho account is not the one that Zoho CRM takes the person for."),
-    _("A Zoho CRM administrator looks under Users whether this account is a user there."),
+    _("The Zoho account is not the one that Zoho CRM has for this person."),
+    _("A Zoho CRM administrator checks under Users whether this account is a user there."),
 )
 OTHER_ZOHO_SERVER: Final = Finding(
     Turn.PROVIDER,
     _(
-        "The answer names %(received)s, which is no accounts server of Zoho's, so nothing was sent there."
+        "The response names %(received)s, which is not a Zoho accounts server, so "
+        "nothing was sent there."
     ),
     _(
-        "The person starts again at the login address. If it goes on, tell whoever looks after security: somebody "
-        "may be after the client secret."
+        "The person starts again at the login address. If it keeps failing, tell your "
+        "security team: somebody may be trying to obtain the client secret."
     ),
 )
 

@@ -10,26 +10,30 @@ from .sentences import Finding, Topic, Turn
 
 CREDENTIALS: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider doesn't take the connector's client ID and client secret (%(code)s)."),
-    _("Copy both from the app at the provider anew, and paste them into the connector."),
+    _("The provider rejects the connector's client ID and client secret (%(code)s)."),
+    _("Copy both again from the app at the provider, and paste them into the connector."),
     Topic.CLIENT_SECRET,
     _(
-        "Copy the client ID and “%(field)s” from the app in %(idp)s anew, and paste them into the connector."
+        "Copy the client ID and “%(field)s” again from the app in %(idp)s, and paste "
+        "them into the connector."
     ),
 )
 SECRET_EXPIRED: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The client secret has ended at the provider (%(code)s)."),
-    _("Make a new one for the app at the provider, and paste it into the connector."),
+    _("The client secret has expired at the provider (%(code)s)."),
+    _("Create a new one for the app at the provider, and paste it into the connector."),
     Topic.CLIENT_SECRET,
-    _("Make a new one for the app in %(idp)s (“%(field)s”), and paste it into the connector."),
+    _("Create a new one for the app in %(idp)s (“%(field)s”), and paste it into the connector."),
 )
 UNKNOWN_APP: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The provider doesn't know the connector's client ID (%(code)s)."),
-    _("Copy the client ID from the app at the provider anew, and check tenant, domain or host."),
+    _(
+        "Copy the client ID again from the app at the provider, and check the tenant, "
+        "domain or host."
+    ),
     Topic.CLIENT_ID,
-    _("Copy “%(field)s” from the app in %(idp)s anew, and check tenant, domain or host."),
+    _("Copy “%(field)s” again from the app in %(idp)s, and check the tenant, domain or host."),
 )
 REPLY_URL: Final = Finding(
     Turn.ADMINISTRATOR,
@@ -46,53 +50,58 @@ REPLY_URL: Final = Finding(
 )
 GRANT: Final = Finding(
     Turn.AGENT,
-    _("The provider doesn't take the code that it gave: used, too old, or not for us (%(code)s)."),
     _(
-        "The person starts again at the login address. If it happens each time, the administrator checks client ID "
-        "and reply URL of the app at the provider."
+        "The provider rejects the code that it issued: used already, too old, or not for "
+        "us (%(code)s)."
+    ),
+    _(
+        "The person starts again at the login address. If it always fails, the "
+        "administrator checks the client ID and the redirect URI of the app at the "
+        "provider."
     ),
 )
 APP_MAY_NOT: Final = Finding(
     Turn.ADMINISTRATOR,
     _("The app at the provider is not allowed to sign people in this way (%(code)s)."),
     _(
-        "At the provider, allow the app the authorization code grant for web applications, and switch it on if it "
-        "waits for approval."
+        "At the provider, allow the app to use the authorization code grant for web "
+        "applications, and activate it if it is waiting for approval."
     ),
 )
 SCOPE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The app at the provider lacks a permission (scope) that is asked for (%(code)s)."),
+    _("The app at the provider lacks a permission (scope) that we ask for (%(code)s)."),
     _(
-        "At the provider, give the app the permission that the detail names, or else those to read the person's "
-        "profile and e-mail address."
+        "At the provider, give the app the permission that the detail names, or the "
+        "permissions to read the person's profile and e-mail address."
     ),
 )
 CONSENT: Final = Finding(
     Turn.IT_PERSON,
-    _("Somebody has to consent to the app at the provider first (%(code)s)."),
+    _("Somebody has to give consent for the app at the provider first (%(code)s)."),
     _(
-        "The customer's IT person consents for the whole organisation, or lets people consent themselves."
+        "The customer's IT gives consent for the whole organisation, or lets people give "
+        "it themselves."
     ),
 )
 NOT_ASSIGNED: Final = Finding(
     Turn.IT_PERSON,
-    _("The person may not use the app at the provider (%(code)s)."),
-    _("The customer's IT person assigns the app to the person there, or to a group of theirs."),
+    _("The person isn't allowed to use the app at the provider (%(code)s)."),
+    _("The customer's IT assigns the app to the person there, or to one of their groups."),
 )
 SIGN_IN_THERE: Final = Finding(
     Turn.AGENT,
-    _("The provider needs something of the person that it didn't ask for (%(code)s)."),
+    _("The provider needs something from the person that it didn't ask for (%(code)s)."),
     _(
         "The person opens the provider's own page, signs in there, and starts again at the login address."
     ),
 )
 REQUEST: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider finds our request wrong (%(code)s)."),
+    _("The provider says that our request is not valid (%(code)s)."),
     _(
-        "Check the connector's authentication method and options, and the kind of the app at the provider: a "
-        "confidential web application."
+        "Check the connector's authentication method and options, and the type of the "
+        "app at the provider: a confidential web application."
     ),
 )
 TENANT: Final = Finding(
@@ -102,22 +111,22 @@ TENANT: Final = Finding(
 )
 LOOK_UP: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider let the person sign in, and then wouldn't say who it is."),
+    _("The provider signed the person in, but then refused to say who it is."),
     _(
         "At the provider, give the app the permission to read the person's profile and e-mail address."
     ),
 )
 TOKENS: Final = Finding(
     Turn.PROVIDER,
-    _("The provider's tokens hold characters that no token has, so they can't be kept."),
-    _("The person starts again. If it goes on, the provider has to put it right."),
+    _("The provider's tokens contain characters that tokens can't have, so they can't be stored."),
+    _("The person tries again. If it keeps failing, the provider has to correct it."),
 )
 OTHER_ERROR: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The provider couldn't sign the person in; its words stand under the detail."),
+    _("The provider couldn't sign the person in. See Detail for its message."),
     _(
-        "The person tries again. If it goes on, compare the app at the provider with the connector: client ID, "
-        "client secret, reply URL, scopes."
+        "The person tries again. If it keeps failing, compare the app at the provider "
+        "with the connector: client ID, client secret, redirect URI, scopes."
     ),
 )
 

@@ -27,85 +27,92 @@ AUDIENCE: Final = Finding(
 )
 NO_AUDIENCE: Final = replace(
     AUDIENCE,
-    what=_("The answer doesn't say for whom it is made (audience); it must say %(expected)s."),
+    what=_("The response has no audience; it must be %(expected)s."),
 )
 MORE_AUDIENCES: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is for us and must also be for others (audience): %(received)s."),
+    _("The response is for us, but is restricted to others as well (audience): %(received)s."),
     _(
-        "At the identity provider, leave our Identity (Entity ID) as the only audience: %(expected)s."
+        "At the identity provider, keep our Identity (Entity ID) as the only audience: "
+        "%(expected)s."
     ),
     Topic.IDENTITY,
-    _("In %(idp)s, leave “%(field)s” as the only audience: %(expected)s."),
+    _("In %(idp)s, keep “%(field)s” as the only audience: %(expected)s."),
 )
 ADDRESSED: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is addressed to %(received)s; it must be addressed to %(expected)s."),
+    _("The response is addressed to %(received)s; it must be addressed to %(expected)s."),
     _("At the identity provider, set our Reply URL (ACS) to that address, letter by letter."),
     Topic.REPLY_URL,
     _SET,
 )
 NOT_ADDRESSED: Final = replace(
-    ADDRESSED, what=_("The answer doesn't say to which address it goes; it must say %(expected)s.")
+    ADDRESSED, what=_("The response has no destination; it must be %(expected)s.")
 )
 RECIPIENT: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer names the recipient %(received)s; it must be %(expected)s."),
-    _("At the identity provider, set our Reply URL (ACS), also as recipient, to that address."),
+    _("The response names the recipient %(received)s; it must be %(expected)s."),
+    _(
+        "At the identity provider, set our Reply URL (ACS), and also the recipient, to "
+        "that address."
+    ),
     Topic.RECIPIENT,
     _SET,
 )
 NO_RECIPIENT: Final = replace(
-    RECIPIENT, what=_("The answer doesn't name its recipient; it must be %(expected)s.")
+    RECIPIENT, what=_("The response doesn't name a recipient; it must be %(expected)s.")
 )
 
 # --- whom it is from -------------------------------------------------------------------------------
 
 ISSUER: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The answer comes from %(received)s, and the connector trusts %(expected)s."),
+    _("The response comes from %(received)s, and the connector trusts %(expected)s."),
     _(
         "If the first is the customer's identity provider, set the connector's Issuer URL to it, letter "
         "by letter."
     ),
     Topic.ISSUER,
     _(
-        "If the first is what “%(field)s” says in the customer's %(idp)s, set the connector's Issuer URL "
-        "to it, letter by letter."
+        "If the first is the value of “%(field)s” in the customer's %(idp)s, set the "
+        "connector's Issuer URL to it, letter by letter."
     ),
 )
 NEAR_ISSUER: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The issuer is %(received)s, and the connector has %(expected)s: nearly the same, and every letter "
-        "counts, http or https, capitals and the slash at the end too."
+        "The issuer is %(received)s, and the connector has %(expected)s. These are "
+        "almost the same, but every letter counts: http or https, capital letters, and "
+        "the final slash."
     ),
-    _("Set the connector's Issuer URL to the first, as the identity provider writes it."),
+    _("Set the connector's Issuer URL to the first value, as the identity provider writes it."),
     Topic.ISSUER,
-    _("Set the connector's Issuer URL to the first, as “%(field)s” is written in %(idp)s."),
+    _("Set the connector's Issuer URL to the first value, as “%(field)s” is written in %(idp)s."),
 )
 NO_ISSUER: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer doesn't say from whom it is; the connector trusts %(expected)s."),
-    _("The identity provider has to name itself as issuer, in the response and in the assertion."),
+    _("The response has no issuer; the connector trusts %(expected)s."),
+    _("The identity provider must name itself as the issuer of the assertion."),
 )
 
 # --- which login it answers --------------------------------------------------------------------------
 
 OTHER_REQUEST: Final = Finding(
     Turn.AGENT,
-    _("The answer is to another sign-in than this one."),
+    _("The response belongs to a different sign-in."),
     _(
-        "The person closes old sign-in pages and starts again at the login address. If it goes on, the "
-        "customer's IT person looks why the identity provider changes InResponseTo."
+        "The person closes old sign-in pages and starts again at the login address. If "
+        "it keeps failing, the customer's IT checks why the identity provider changes "
+        "InResponseTo."
     ),
 )
 NO_REQUEST: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer doesn't name our request (InResponseTo), as if nobody had asked for it."),
+    _("The response doesn't name our request (InResponseTo), as if it had not been requested."),
     _(
-        "At the identity provider, let sign-ins start from our request (“SP-initiated”), and check that "
-        "the connector's Endpoint is the address for that."
+        "At the identity provider, have sign-ins start from our request "
+        "(“SP-initiated”), and check that the connector's Endpoint is the address for "
+        "that."
     ),
 )
 
@@ -113,93 +120,93 @@ NO_REQUEST: Final = Finding(
 
 VERSION: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is SAML of the version %(received)s; only 2.0 is understood here."),
+    _("The response is SAML version %(received)s; only 2.0 is supported."),
     _("At the identity provider, set this application up for SAML 2.0."),
 )
 NO_VERSION: Final = Finding(
     Turn.PROVIDER,
-    _("The answer doesn't say of which version of SAML it is."),
-    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+    _("The response doesn't state its SAML version."),
+    _("No setting here can fix this. The identity provider's vendor has to correct it."),
 )
 NO_CONDITIONS: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer has no conditions, so it would count for ever and for everybody."),
+    _("The response has no conditions, so it would be valid forever and for everyone."),
     _(
-        "At the identity provider, look for a setting that adds conditions or an audience; if there is "
-        "none, it is a matter for its vendor."
+        "At the identity provider, look for a setting that adds conditions or an "
+        "audience. If there is none, ask its vendor."
     ),
 )
 SEVERAL_CONDITIONS: Final = Finding(
     Turn.PROVIDER,
-    _("The answer has its conditions %(received)s times, and must have them once."),
-    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+    _("The response has %(received)s sets of conditions; it must have exactly one."),
+    _("No setting here can fix this. The identity provider's vendor has to correct it."),
 )
 UNKNOWN_CONDITIONS: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer has a condition that is not understood here: %(received)s."),
-    _("At the identity provider, take that condition out of what is sent to us."),
+    _("The response has a condition that is not supported here: %(received)s."),
+    _("At the identity provider, remove that condition from what is sent to us."),
 )
 CONFIRMATION: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer confirms the person by “%(received)s”; it must be by bearer."),
+    _("The response confirms the person by “%(received)s”; it must be bearer."),
     _("At the identity provider, choose Web Browser SSO with subject confirmation “bearer”."),
 )
 NO_CONFIRMATION: Final = replace(
-    CONFIRMATION, what=_("The answer doesn't confirm for whom it is (SubjectConfirmation).")
+    CONFIRMATION, what=_("The response doesn't confirm its subject (SubjectConfirmation).")
 )
 NO_AUTHENTICATION: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer doesn't say that and when the person signed in (AuthnStatement)."),
-    _("At the identity provider, let it send the AuthnStatement, which some can leave out."),
+    _("The response doesn't say when the person signed in (AuthnStatement)."),
+    _("Configure the identity provider to send the AuthnStatement. Some can leave it out."),
 )
 
 # --- who it is about -------------------------------------------------------------------------------------
 
 ENCRYPTED_NAME: Final = Finding(
     Turn.IT_PERSON,
-    _("The identifier (NameID) is encrypted, and encrypted ones are not read here."),
-    _("At the identity provider, switch the encryption of the NameID off; the way here is https."),
+    _("The identifier (NameID) is encrypted. Encrypted identifiers are not supported."),
+    _("At the identity provider, switch off NameID encryption. The connection uses https."),
     Topic.ENCRYPTION,
-    _("In %(idp)s, switch encryption off (“%(field)s”); the way here is https."),
+    _("In %(idp)s, switch off encryption (“%(field)s”). The connection uses https."),
 )
 IDENTIFIER: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "The answer must name one person by one plain identifier (NameID); subjects in it: %(subjects)s, "
-        "identifiers: %(names)s."
+        "The response must name one person by one plain identifier (NameID). Subjects: "
+        "%(subjects)s, identifiers: %(names)s."
     ),
-    _("At the identity provider, let it send one NameID, without anything inside it."),
+    _("Configure the identity provider to send one NameID with nothing inside it."),
 )
 USERNAME: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "Nothing in the answer is the person's e-mail address: the identifier is “%(identifier)s”, and the "
-        "attributes are called %(sent)s."
+        "The response doesn't contain the person's e-mail address: the identifier is "
+        "“%(identifier)s”, and the attributes are %(sent)s."
     ),
     _(
-        "At the identity provider, let the identifier (NameID) be the e-mail address; or name the attribute "
-        "that has it in the connector's Username attribute."
+        "At the identity provider, set the identifier (NameID) to the e-mail address, or "
+        "name the attribute that contains it in the connector's Username attribute."
     ),
     Topic.USERNAME,
     _(
-        "In %(idp)s, let “%(field)s” be the e-mail address; or name the attribute that has it in the "
-        "connector's Username attribute."
+        "In %(idp)s, set “%(field)s” to the e-mail address, or name the attribute that "
+        "contains it in the connector's Username attribute."
     ),
 )
 NO_ATTRIBUTE: Final = Finding(
     Turn.ADMINISTRATOR,
-    _("The answer has no attribute %(attribute)s; it has these: %(sent)s."),
+    _("The response has no attribute %(attribute)s. Its attributes: %(sent)s."),
     _(
-        "Set the connector's Username attribute to the one that holds the e-mail address, or let the "
-        "identity provider send %(attribute)s."
+        "Set the connector's Username attribute to the attribute that contains the "
+        "e-mail address, or configure the identity provider to send %(attribute)s."
     ),
 )
 ATTRIBUTE: Final = Finding(
     Turn.IT_PERSON,
-    _("The attribute %(attribute)s must hold one e-mail address; it holds %(received)s."),
+    _("The attribute %(attribute)s must contain one e-mail address; it contains %(received)s."),
     _(
-        "At the identity provider, let that attribute be the person's e-mail address and nothing else; or "
-        "name another in the connector's Username attribute."
+        "At the identity provider, set that attribute to the person's e-mail address and "
+        "nothing else, or name another attribute in the connector's Username attribute."
     ),
 )
 NOT_PERSISTENT: Final = Finding(
@@ -231,8 +238,8 @@ NO_OBJECT_ID: Final = Finding(
 )
 LONG_SUBJECT: Final = Finding(
     Turn.IT_PERSON,
-    _("The identity provider's name for the person for good is too long: %(received)s letters."),
-    _("At the identity provider, choose a shorter persistent identifier; 512 letters are allowed."),
+    _("The identity provider's permanent ID for the person is too long (%(received)s characters)."),
+    _("At the identity provider, choose a shorter persistent identifier (512 characters at most)."),
 )
 
 

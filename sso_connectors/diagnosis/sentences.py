@@ -25,7 +25,7 @@ class Turn(TextChoices):
 
     AGENT = "agent", _("the agent")
     ADMINISTRATOR = "administrator", _("the administrator")
-    IT_PERSON = "it_person", _("the customer's IT person")
+    IT_PERSON = "it_person", _("the customer's IT")
     OPERATOR = "operator", _("the operator")
     PROVIDER = "provider", _("the identity provider")
     NOBODY = "nobody", _("nobody")

@@ -10,78 +10,79 @@ from .sentences import Finding, Topic, Turn
 OTHER_CERTIFICATE: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The answer shows the certificate %(shown)s, and the connector trusts %(trusted)s: probably the "
-        "identity provider has a new one."
+        "The response shows the certificate %(shown)s, and the connector trusts "
+        "%(trusted)s. The identity provider probably has a new certificate."
     ),
     _(
-        "Get the certificate from the customer's IT person. If its SHA-256 fingerprint is the first, paste it "
-        "into the connector's Certificate, beneath the old one."
+        "Get the certificate from the customer's IT. If its SHA-256 fingerprint is the "
+        "first one, paste it into the connector's Certificate, below the old one."
     ),
     Topic.CERTIFICATE,
     _(
-        "Get “%(field)s” of %(idp)s from the customer's IT person. If its SHA-256 fingerprint is the first, "
-        "paste it into the connector's Certificate, beneath the old one."
+        "Get “%(field)s” of %(idp)s from the customer's IT. If its SHA-256 fingerprint "
+        "is the first one, paste it into the connector's Certificate, below the old one."
     ),
 )
 NO_CERTIFICATE_SHOWN: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The connector's certificates (%(trusted)s) don't verify the signature, and the answer doesn't "
-        "show which one would."
+        "The connector's certificates (%(trusted)s) don't verify the signature, and the "
+        "response doesn't show which one would."
     ),
     _(
-        "Ask the customer's IT person for the certificate that signs now, and paste it into the connector's "
-        "Certificate, beneath the old one."
+        "Ask the customer's IT for the current signing certificate, and paste it into "
+        "the connector's Certificate, below the old one."
     ),
     Topic.CERTIFICATE,
     _(
-        "Ask the customer's IT person for “%(field)s” of %(idp)s, the one that signs now, and paste it into "
-        "the connector's Certificate, beneath the old one."
+        "Ask the customer's IT for the current “%(field)s” of %(idp)s, and paste it into "
+        "the connector's Certificate, below the old one."
     ),
 )
 CHANGED_ON_THE_WAY: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "The answer shows the connector's own certificate %(shown)s, and yet the signature doesn't fit: what was "
-        "signed has been changed since, or signed with another key."
+        "The response shows the connector's own certificate %(shown)s, but the signature "
+        "doesn't match: the signed content was changed afterwards, or signed with "
+        "another key."
     ),
     _(
-        "The person starts again. If it goes on, the customer's IT person looks at what stands between the "
-        "identity provider and us, such as a proxy that rewrites pages."
+        "The person tries again. If it keeps failing, the customer's IT checks what is "
+        "between the identity provider and us, such as a proxy that rewrites pages."
     ),
 )
 UNSIGNED: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer isn't signed, so anybody could have written it."),
-    _("At the identity provider, let it sign the response or the assertion; both is fine."),
+    _("The response isn't signed, so anyone could have written it."),
+    _("Configure the identity provider to sign the response or the assertion. Either is fine."),
     Topic.SIGNING,
     _("In %(idp)s, set “%(field)s” so that the response or the assertion is signed."),
 )
 ENCRYPTED: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is encrypted, and encrypted ones are not read here."),
-    _("At the identity provider, switch the encryption of assertions off; the way here is https."),
+    _("The response is encrypted. Encrypted responses are not supported."),
+    _("At the identity provider, switch off assertion encryption. The connection uses https."),
     Topic.ENCRYPTION,
-    _("In %(idp)s, switch encryption off (“%(field)s”); the way here is https."),
+    _("In %(idp)s, switch off encryption (“%(field)s”). The connection uses https."),
 )
 ALGORITHM: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is signed by a method that is not safe any more, or not known here: %(method)s."),
+    _("The response is signed with a method that is no longer safe, or not supported: %(method)s."),
     _("At the identity provider, choose RSA or ECDSA with SHA-256."),
     Topic.ALGORITHM,
     _("In %(idp)s, set “%(field)s” to RSA with SHA-256."),
 )
 CANONICAL: Final = Finding(
     Turn.IT_PERSON,
-    _("The signature is made in a way that is refused here; how, stands among the checks."),
+    _("The signature is made in a way that is not accepted. See Checks."),
     _("At the identity provider, choose exclusive canonicalization (exc-c14n) without comments."),
 )
 SHORT_KEY: Final = Finding(
     Turn.IT_PERSON,
-    _("The key of the connector's certificate %(trusted)s is too short to be believed."),
+    _("The key of the connector's certificate %(trusted)s is too short to be safe."),
     _(
-        "At the identity provider, make a certificate of 2048 bits or more; the administrator pastes it into "
-        "the connector's Certificate."
+        "At the identity provider, create a certificate of 2048 bits or more. The "
+        "administrator pastes it into the connector's Certificate."
     ),
 )
 NOTHING_TRUSTED: Final = Finding(
@@ -135,16 +136,16 @@ ID_NOT_ACCEPTED_THEN: Final = Finding(
 )
 ENDED_CERTIFICATE: Final = Finding(
     Turn.IT_PERSON,
-    _("The signature is right, by a certificate that ended on %(date)s."),
+    _("The signature is valid, but its certificate expired on %(date)s."),
     _(
-        "Nobody is locked out by that here. The customer's IT person makes a new certificate, and the "
-        "administrator pastes it into the connector's Certificate, beneath the old one."
+        "Sign-ins still work here. The customer's IT creates a new certificate, and the "
+        "administrator pastes it into the connector's Certificate, below the old one."
     ),
 )
 EARLY_CERTIFICATE: Final = Finding(
     Turn.OPERATOR,
-    _("The signature is right, by a certificate that begins on %(date)s only."),
-    _("Nobody is locked out by that here. The operator looks whether our server's clock is right."),
+    _("The signature is valid, but its certificate is not valid until %(date)s."),
+    _("Sign-ins still work here. The operator checks that our server's clock is correct."),
 )
 
 _SHOWN = re.compile(r"^(?P<reason>.*?)\s*The message shows: (?P<shown>.*?)\.?$", re.DOTALL).search

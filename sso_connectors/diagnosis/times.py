@@ -32,78 +32,84 @@ _SINCE = re.compile(r"after (\d{4}-\d\d-\d\dT[0-9:]+Z)").search
 
 UNREADABLE: Final = Finding(
     Turn.PROVIDER,
-    _("The answer has no proper time where one belongs; it has “%(received)s”."),
-    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+    _("The response has an invalid time: “%(received)s”."),
+    _("No setting here can fix this. The identity provider's vendor has to correct it."),
 )
 MISSING: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer doesn't say until when, or since when, it counts."),
-    _("The customer's IT person sets a lifetime for it at the identity provider."),
+    _("The response doesn't say from when or until when it is valid."),
+    _("The customer's IT sets a lifetime at the identity provider."),
 )
 NO_SIGN_IN_TIME: Final = Finding(
     Turn.PROVIDER,
-    _("The answer doesn't say when the person signed in at the identity provider."),
+    _("The response doesn't say when the person signed in at the identity provider."),
     _(
-        "If the connector asks for the password again, that can be switched off here; else the identity "
-        "provider's vendor has to put it right."
+        "If the connector always asks for the password, you can switch that off here. "
+        "Otherwise the identity provider's vendor has to correct it."
     ),
 )
 UNDATED: Final = Finding(
     Turn.PROVIDER,
-    _("The answer has no date of its own."),
-    _("No setting here makes up for that: the identity provider's vendor has to put it right."),
+    _("The response has no date."),
+    _("No setting here can fix this. The identity provider's vendor has to correct it."),
 )
 AHEAD: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is dated %(apart)s ahead of our clock; two minutes are forgiven."),
+    _("The response is dated %(apart)s ahead of our clock; two minutes are tolerated."),
     _(
-        "The customer's IT person lets the identity provider's server set its clock by NTP. If that is "
-        "right, the operator checks ours."
+        "Ask the customer's IT to correct the clock of the identity provider's server "
+        "(NTP). If it is correct, the operator checks ours."
     ),
 )
 AHEAD_OF_A_VENDOR: Final = Finding(
     Turn.OPERATOR,
-    _("The answer is dated %(apart)s ahead of our clock; two minutes are forgiven."),
-    _("A clock at %(service)s is hardly wrong: the operator lets our server set its own by NTP."),
+    _("The response is dated %(apart)s ahead of our clock; two minutes are tolerated."),
+    _(
+        "The clock of %(service)s is very unlikely to be wrong. The operator "
+        "synchronises our server's clock by NTP."
+    ),
 )
 OLD: Final = Finding(
     Turn.IT_PERSON,
-    _("The answer is dated %(apart)s before it came here, from before the sign-in began."),
+    _("The response is dated %(apart)s before its arrival, before the sign-in started."),
     _(
-        "If the person went back to an old page, they start again at the login address. If it goes on, "
-        "the customer's IT person lets the identity provider's server set its clock by NTP."
+        "If the person went back to an old page, they start again at the login address. "
+        "If it keeps failing, ask the customer's IT to correct the clock of the identity "
+        "provider's server (NTP)."
     ),
 )
 OLD_OF_A_VENDOR: Final = Finding(
     Turn.OPERATOR,
-    _("The answer is dated %(apart)s before it came here, from before the sign-in began."),
+    _("The response is dated %(apart)s before its arrival, before the sign-in started."),
     _(
-        "If the person went back to an old page, they start again at the login address. If it goes on, "
-        "the operator lets our server set its clock by NTP: one at %(service)s is hardly wrong."
+        "If the person went back to an old page, they start again at the login address. "
+        "If it keeps failing, the operator synchronises our server's clock by NTP: the "
+        "clock of %(service)s is very unlikely to be wrong."
     ),
 )
 OVER: Final = Finding(
     Turn.AGENT,
-    _("The answer had been over for %(apart)s when it came; two minutes are forgiven."),
+    _("The response had expired %(apart)s before it arrived; two minutes are tolerated."),
     _(
-        "The person starts again at the login address. If it goes on, one of the two clocks is wrong: "
-        "the customer's IT person and the operator set theirs by NTP."
+        "The person starts again at the login address. If it keeps failing, one of the "
+        "two clocks is wrong: the customer's IT and the operator check theirs (NTP)."
     ),
 )
 SESSION_OVER: Final = Finding(
     Turn.AGENT,
-    _("The person's session at the identity provider had ended %(apart)s before they came here."),
+    _("The person's session at the identity provider had expired %(apart)s before they came here."),
     _("The person signs out at the identity provider, and starts again at the login address."),
 )
 NOT_ASKED_AGAIN: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "The connector asks for the password again, and the identity provider didn't: the sign-in there "
-        "is from %(apart)s before."
+        "The connector always asks for the password, and the identity provider didn't: "
+        "the sign-in there is %(apart)s older."
     ),
     _(
-        "The customer's IT person lets the identity provider heed ForceAuthn (for OAUTH 2 prompt=login), "
-        "or the administrator switches “ask for the password again” off here."
+        "The customer's IT configures the identity provider to honour ForceAuthn "
+        "(prompt=login for OAUTH 2), or the administrator switches off “Always ask for "
+        "the password” here."
     ),
 )
 

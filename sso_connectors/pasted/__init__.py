@@ -56,12 +56,12 @@ def read(text: str, *, entity_id: str = "", search: str = "") -> Understood:
                 ),
                 limit=MAX_PASTE,
             )
-        raise refusal(_("This is longer than %(limit)s characters."), limit=MAX_PASTE)
+        raise refusal(_("This text is longer than %(limit)s characters."), limit=MAX_PASTE)
     text = unwrap(text)
     if "PRIVATE KEY" in text:
         raise private_key()
     if not text:
-        raise refusal(_("There is nothing here."))
+        raise refusal(_("There is nothing to read."))
     return concluded(_read(text, entity_id, search))
 
 
@@ -69,8 +69,9 @@ def _read(text: str, entity_id: str, search: str) -> Understood:
     if any(mark in text[:500].lower() for mark in _WEB_PAGE):
         raise refusal(
             _(
-                "This is a web page. If it came from the identity provider's metadata address, that "
-                "address is wrong or needs a sign-in first: ask for the metadata as a file."
+                "This is a web page. If it came from the identity provider's metadata "
+                "address, that address is wrong or requires a sign-in. Ask for the "
+                "metadata as a file."
             )
         )
     if text.startswith("<"):
@@ -107,18 +108,18 @@ def _read_document(text: str, entity_id: str, search: str) -> Understood:
 
 def _read_address(url: str) -> Understood:
     if len(url) > _LONGEST_LINE:
-        raise refusal(_("This is too long for an address."))
+        raise refusal(_("This text is too long for an address."))
     if is_ours(url):
         raise refusal(
-            _("%(url)s is our own address, to be entered at the identity provider."), url=url[:200]
+            _("%(url)s is our own address, to enter at the identity provider."), url=url[:200]
         )
     if is_discovery_address(url):
         return read_discovery_address(url)
     if idp_words.starts_a_sign_in(url):
         raise refusal(
             _(
-                "%(url)s is a link from the identity provider's dashboard. It starts a sign-in there, "
-                "without our request, and can't be used here."
+                "%(url)s is a link from the identity provider's dashboard. It starts a "
+                "sign-in there, without our request, so it can't be used here."
             ),
             url=url[:200],
         )
@@ -131,11 +132,9 @@ def _read_address(url: str) -> Understood:
     except ValidationError as error:
         if error.code == "endpoint_scheme":
             raise refusal(
-                _("The address starts with “http://”; only “https://” is fetched.")
+                _("The address starts with “http://”. Only “https://” addresses are read.")
             ) from error
-        raise refusal(
-            _("This is not a web address that could be fetched: %(url)s"), url=url[:200]
-        ) from error
+        raise refusal(_("This is not a valid web address: %(url)s"), url=url[:200]) from error
     return Understood(url=url)
 
 
@@ -148,4 +147,4 @@ def _read_text(text: str) -> Understood:
     if _BASE64(text):
         certificates = read_certificates(find_bodies(text))
         return Understood(certificates=certificates.pem, notes=certificates.notes)
-    raise refusal(_("Nothing in this text could be recognised."))
+    raise refusal(_("Nothing was recognised in this text."))

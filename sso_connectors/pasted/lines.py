@@ -80,7 +80,7 @@ class _Screen:
         if not value or kind is Kind.OTHER:
             return
         if is_ours(value):
-            self._note(_("%(address)s is our own address, and was left out."), value)
+            self._note(_("%(address)s is our own address and was ignored."), value)
         elif kind is Kind.ENDPOINT and idp_words.starts_a_sign_in(value):
             self._note(
                 _(

@@ -99,7 +99,7 @@ def _parse(text: str) -> etree._Element:
 
 def _no_such(entity_id: str) -> ValidationError:
     return refusal(
-        _("There is no identity provider %(entity_id)s in this metadata."),
+        _("This metadata doesn't contain the identity provider %(entity_id)s."),
         entity_id=entity_id[:200],
     )
 
@@ -118,7 +118,7 @@ def choose(names: dict[str, str], search: str) -> Understood:
         choices=tuple(matching[:MOST_CHOICES]),
         more_choices=max(0, len(matching) - MOST_CHOICES),
         notes=(
-            _("This metadata describes %(count)s identity providers: choose one.")
+            _("This metadata describes %(count)s identity providers. Choose one.")
             % {"count": len(names)},
         ),
     )
@@ -152,16 +152,16 @@ def _no_identity_provider(root: etree._Element) -> ValidationError:
     if any(
         entity.get("entityID", "").strip() == addresses.identity() for entity in root.iter(_ENTITY)
     ):
-        return refusal(_("This is our own metadata, to be entered at the identity provider."))
+        return refusal(_("This is our own metadata, to enter at the identity provider."))
     if next(root.iter(f"{_MD}SPSSODescriptor"), None) is not None:
         return refusal(
             _("This is the metadata of a service provider, not of an identity provider.")
         )
     if next(root.iter(_IDP), None) is not None:
         return refusal(
-            _("According to this metadata, the identity provider doesn't speak SAML 2.0.")
+            _("According to this metadata, the identity provider doesn't support SAML 2.0.")
         )
-    return refusal(_("This metadata describes no identity provider for SAML 2.0."))
+    return refusal(_("This metadata doesn't describe a SAML 2.0 identity provider."))
 
 
 def _read_entity(entity: etree._Element) -> Understood:
@@ -174,9 +174,7 @@ def _read_role(role: etree._Element, issuer: str) -> Understood:
     binding, endpoint, about_endpoint = _read_endpoint(role)
     identifier_format, about_formats = _read_formats(role)
     certificates, about_certificates = _read_certificates(role)
-    about_issuer = (
-        [] if issuer else [_("This metadata lacks the entityID, which is the issuer URL.")]
-    )
+    about_issuer = [] if issuer else [_("This metadata has no entityID, which is the issuer URL.")]
     return Understood(
         issuer_url=issuer,
         endpoint=endpoint,
@@ -240,14 +238,15 @@ def _read_endpoint(
                 return binding, location, []
     if not services:
         missing = _(
-            "This metadata names no single sign-on service: ask the identity provider's administrator "
-            "for its address, which is the endpoint."
+            "This metadata has no single sign-on address. Ask the identity "
+            "provider's administrator for it. It is the endpoint."
         )
         return "", "", [missing]
     names = sorted({identifier.rpartition(":")[2][:40] for identifier, _location in services})
     others = _(
-        "The identity provider takes requests by %(bindings)s only, and ours travel by HTTP-Redirect "
-        "or HTTP-POST: its administrator has to allow one of these."
+        "The identity provider accepts requests only by %(bindings)s, and we "
+        "send ours by HTTP-Redirect or HTTP-POST. Its administrator has to "
+        "allow one of these."
     ) % {"bindings": ", ".join(names)}
     return "", "", notes[:1] or [others]
 
@@ -262,8 +261,9 @@ def _read_formats(role: etree._Element) -> tuple[str, list[str]]:
     if not usable and _TRANSIENT in listed:
         return "", [
             _(
-                "The identity provider lists only the identifier format “transient”, which can't name "
-                "a person: its administrator has to let it send the e-mail address."
+                "The identity provider offers only the identifier format “transient”, "
+                "which can't identify a person. Its administrator has to configure it to "
+                "send the e-mail address."
             )
         ]
     return "", []
@@ -272,11 +272,11 @@ def _read_formats(role: etree._Element) -> tuple[str, list[str]]:
 def _further_notes(role: etree._Element) -> Iterator[str]:
     if role.get("WantAuthnRequestsSigned", "").strip().lower() in ("true", "1"):
         yield _(
-            "The identity provider wants signed requests, and ours aren't signed: its administrator "
-            "has to switch that off."
+            "The identity provider requires signed requests, and ours aren't "
+            "signed. Its administrator has to switch that off."
         )
     if any(key.get("use") == "encryption" for key in role.iterfind(f"{_MD}KeyDescriptor")):
-        yield _("Its encryption key was left out; only its signing keys are used.")
+        yield _("Its encryption key was ignored. Only its signing keys are used.")
 
 
 def _validity(role: etree._Element) -> Iterator[str]:
@@ -284,8 +284,8 @@ def _validity(role: etree._Element) -> Iterator[str]:
         until = _time(element.get("validUntil", ""))
         if until and until < datetime.now(UTC):
             yield _(
-                "This metadata was valid until %(date)s: ask for the current one, in case something "
-                "has changed."
+                "This metadata was valid until %(date)s. Ask for the current "
+                "metadata, in case something has changed."
             ) % {"date": date_format(until)}
             return
 

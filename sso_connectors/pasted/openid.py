@@ -32,8 +32,8 @@ def read_discovery_address(url: str) -> Understood:
 
 def _of_issuer(issuer: str) -> Understood:
     note = _(
-        "This identity provider, %(issuer)s, speaks OpenID Connect, not SAML, so the type has to be "
-        "OAUTH 2. Choose its own authentication method if the list has one, and fill in the client ID "
-        "and the client secret."
+        "This identity provider, %(issuer)s, uses OpenID Connect, not SAML, so "
+        "choose the type OAUTH 2. Choose its own authentication method if the "
+        "list has one, and enter the client ID and the client secret."
     )
     return Understood(type="oauth2", issuer_url=issuer, notes=(note % {"issuer": issuer[:200]},))

@@ -58,14 +58,14 @@ def concluded(found: Understood) -> Understood:
         if item.is_expired:
             notes.append(
                 _(
-                    "The certificate of %(subject)s ended on %(date)s: ask whether there is a newer "
-                    "one."
+                    "The certificate of %(subject)s expired on %(date)s. Ask whether "
+                    "there is a newer one."
                 )
                 % {"subject": item.subject, "date": date_format(item.valid_until)}
             )
         elif item.is_not_yet_valid:
             notes.append(
-                _("The certificate of %(subject)s is valid only from %(date)s.")
+                _("The certificate of %(subject)s is not valid until %(date)s.")
                 % {"subject": item.subject, "date": date_format(item.valid_from)}
             )
     return replace(found, provider=idp.key if idp else "", notes=tuple(notes))
@@ -74,8 +74,9 @@ def concluded(found: Understood) -> Understood:
 def refusal(sentence: str, **params: object) -> ValidationError:
     """The error that `sentence`, what was seen, begins. Of what was pasted it repeats `params` only."""
     wanted = _(
-        "What belongs here comes from the identity provider: its metadata or the https address of "
-        "that, its signing certificate, or the lines of its screen with issuer and sign-on address."
+        "Paste something that comes from the identity provider: its metadata or "
+        "their https address, its signing certificate, or the lines of its "
+        "screen with the issuer and the sign-on address."
     )
     return ValidationError(f"{sentence} {wanted}", code="pasted", params=params)
 

@@ -31,7 +31,7 @@ def tenant(text: str) -> str:
     text = text.lower()
     if text in ANY_TENANT or text == PERSONAL:
         raise ValidationError(
-            _("“%(text)s” lets anybody in, from any tenant. Name the tenant."),
+            _("“%(text)s” lets anyone in, from any tenant. Enter this company's tenant."),
             params={"text": text},
         )
     return text if _GUID(text) else domain(text)
@@ -51,8 +51,8 @@ class Entra(OpenIdConnect):
             "tenant",
             "Tenant",
             _(
-                "The directory (tenant) ID, or a domain that the tenant has verified. "
-                "Only members of this tenant may sign in, by their user principal name."
+                "The directory (tenant) ID, or a verified domain of the tenant. Only "
+                "members of this tenant can sign in, by their user principal name."
             ),
             required=True,
             clean=tenant,

@@ -20,7 +20,7 @@ def host_and_port(text: str) -> str:
     text = fitting(
         text.lower(),
         _HOST_AND_PORT,
-        _("“%(text)s” is not a host; it looks like gitlab.company.example."),
+        _("“%(text)s” is not a host. Example: gitlab.company.example."),
     )
     validate_server_url(f"https://{text}")
     return text.removesuffix(":443")
@@ -36,7 +36,7 @@ class GitLab(OpenIdConnect):
         Option(
             "host",
             _("Host"),
-            _("The host of your own instance. Empty: gitlab.com."),
+            _("The host of your own instance. If empty: gitlab.com."),
             default=DEFAULT_HOST,
             clean=host_and_port,
         ),

@@ -26,7 +26,8 @@ class Google(OpenIdConnect):
             "hosted_domain",
             _("Hosted domain"),
             _(
-                "Only accounts of this Google Workspace domain may sign in. Empty: any Google account."
+                "Only accounts of this Google Workspace domain can sign in. If empty: "
+                "any Google account."
             ),
             clean=domain,
         ),

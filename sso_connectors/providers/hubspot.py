@@ -24,7 +24,7 @@ _HUB_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 def hub_id(text: str) -> str:
     """An Option's `clean` for the ID of a HubSpot account."""
-    return fitting(text, _HUB_ID, _("“%(text)s” is not a hub ID; it is a number such as 1234567."))
+    return fitting(text, _HUB_ID, _("“%(text)s” is not a hub ID. It is a number, such as 1234567."))
 
 
 class HubSpot(Provider, BaseOAuth2PKCE[Any]):

@@ -208,7 +208,7 @@ def server_url(text: str) -> str:
     """An Option's `clean` for an address that the server fetches from."""
     validate_server_url(text)
     if "?" in text or "#" in text:
-        raise ValidationError(_("An issuer has neither “?” nor “#”."))
+        raise ValidationError(_("An issuer can't contain “?” or “#”."))
     return text
 
 
@@ -220,7 +220,10 @@ class GenericOpenIdConnect(OpenIdConnect):
         Option(
             "issuer",
             _("Issuer"),
-            _("What the provider calls itself; its discovery document is found from it."),
+            _(
+                "The provider's issuer, letter by letter. Its discovery document is "
+                "found from this address."
+            ),
             required=True,
             clean=issuer_of_one_tenant,
         ),
@@ -228,8 +231,9 @@ class GenericOpenIdConnect(OpenIdConnect):
             "trust_email",
             _("Trust its e-mail addresses"),
             _(
-                "For a provider of your own that doesn't say whether an address is verified. "
-                "Whoever may change their address there could otherwise sign in as another."
+                "Only for your own provider, if it doesn't say whether an address is "
+                "verified. With any other provider, anyone who can change their address "
+                "there could sign in as somebody else."
             ),
             is_switch=True,
         ),

@@ -20,7 +20,7 @@ def okta_domain(text: str) -> str:
     first, _dot, rest = found.partition(".")
     if first.endswith("-admin"):
         raise ValidationError(
-            _("That is the address of the Admin Console. Leave out “-admin”: %(domain)s."),
+            _("This is the address of the Admin Console. Remove “-admin”: %(domain)s."),
             params={"domain": f"{first.removesuffix('-admin')}.{rest}"},
         )
     return found
@@ -31,7 +31,7 @@ def server_id(text: str) -> str:
     return fitting(
         text,
         _SERVER,
-        _("“%(text)s” is not an ID; it looks like “default” or “aus1a2b3c4d5e6f7g8h9”."),
+        _("“%(text)s” is not an ID. Examples: “default”, “aus1a2b3c4d5e6f7g8h9”."),
     )
 
 
@@ -53,7 +53,10 @@ class Okta(OpenIdConnect):
         Option(
             "authorization_server",
             "Authorization server",
-            _("The ID of a custom one, such as “default”. Empty: the organisation's own."),
+            _(
+                "The ID of a custom authorization server, such as “default”. If empty: "
+                "the organisation's own server."
+            ),
             clean=server_id,
         ),
     )

@@ -37,8 +37,9 @@ def salesforce_host(text: str) -> str:
         text.lower(),
         _HOST,
         _(
-            "“%(text)s” is not a Salesforce host: login.salesforce.com, test.salesforce.com, or a "
-            "My Domain such as acme.my.salesforce.com or acme--test.sandbox.my.salesforce.com."
+            "“%(text)s” is not a Salesforce host. Use login.salesforce.com, "
+            "test.salesforce.com, or a My Domain such as acme.my.salesforce.com or "
+            "acme--test.sandbox.my.salesforce.com."
         ),
     )
 

@@ -23,7 +23,7 @@ _ENDED: Final = ("token_revoked", "token_expired", "account_inactive", "invalid_
 def team(text: str) -> str:
     """An Option's `clean` for the ID of a workspace."""
     return fitting(
-        text.upper(), _TEAM, _("“%(text)s” is not the ID of a workspace; it looks like T0123ABCD.")
+        text.upper(), _TEAM, _("“%(text)s” is not the ID of a workspace. Example: T0123ABCD.")
     )
 
 

@@ -22,7 +22,7 @@ def subdomain(text: str) -> str:
     return fitting(
         text.lower(),
         _SUBDOMAIN,
-        _("“%(text)s” is not a subdomain; of acme.zendesk.com it is “acme”."),
+        _("“%(text)s” is not a subdomain. In acme.zendesk.com, the subdomain is “acme”."),
     )
 
 
@@ -38,7 +38,7 @@ class Zendesk(Provider, BaseOAuth2PKCE[Any]):
         Option(
             "subdomain",
             "Subdomain",
-            _("The first part of the Zendesk address: “acme” of acme.zendesk.com."),
+            _("The first part of the Zendesk address: “acme” in acme.zendesk.com."),
             required=True,
             clean=subdomain,
         ),

@@ -39,7 +39,7 @@ def listed_server(text: str) -> str:
     text = text.lower().rstrip("/")
     if text not in DATA_CENTRES:
         raise ValidationError(
-            _("“%(text)s” is not an accounts server of Zoho's; these are: %(servers)s."),
+            _("“%(text)s” is not a Zoho accounts server. Use one of these: %(servers)s."),
             params={"text": text[:100], "servers": ", ".join(DATA_CENTRES)},
         )
     return text
@@ -55,7 +55,10 @@ class ZohoCRM(Provider, BaseOAuth2PKCE[Any]):
         Option(
             "accounts_server",
             "Accounts server",
-            _("The data centre where the client is registered. Empty: https://accounts.zoho.com."),
+            _(
+                "The data centre where the client is registered. If empty: "
+                "https://accounts.zoho.com."
+            ),
             default=DEFAULT_SERVER,
             clean=listed_server,
         ),

@@ -65,7 +65,7 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     hands.follow("Login attempts")
     hands.search(code.lower())
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
-    expect(page.locator("#result_list")).to_contain_text("not linked, or may not sign in")
+    expect(page.locator("#result_list")).to_contain_text("not linked, or not allowed to sign in")
     picture(page, "attempt-found")
     hands.follow(code)
 
@@ -128,7 +128,7 @@ def test_page_by_clicking(administrator: Page, site: str, idp: IdP, alice: User)
     page.get_by_role("link", name=code).click()
 
     page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_text("The code is copied.")).to_be_visible()
+    expect(page.get_by_text("Code copied.")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == code
     page.locator(".facts").get_by_role("link", name="Acme").click()
     expect(page.get_by_label("Issuer URL")).to_be_visible()

@@ -198,7 +198,7 @@ def test_shared_device(page: Page, site: str, acme: Connector, keep: Keep, say: 
     page.goto(f"{site}/sign-in")
 
     expect(page.locator(".offer")).to_contain_text(
-        say("You are asked for your password, whoever sat here before.")
+        say("You will be asked for your password, even if somebody else used this device.")
     )
     keep("shared-device", page.locator(".card"))
 
@@ -287,7 +287,7 @@ def test_test_sign_in(
 
     verdict = page.locator(".verdict")
     expect(verdict.locator("h2")).to_have_text(say("The test passed"))
-    expect(verdict).to_contain_text(say("Who would have been signed in:"))
+    expect(verdict).to_contain_text(say("Would have been signed in:"))
     keep("test", titled(page), verdict, page.locator("section[aria-labelledby=facts]"))
 
 
@@ -323,7 +323,7 @@ def test_history(
     entries = page.locator(".entries > li")
     expect(entries.nth(0)).to_contain_text("help@acme.example")
     expect(entries.nth(1)).to_contain_text("https://login.acme.example/sso")
-    expect(entries.nth(1)).to_contain_text(say("Return to this version"))
+    expect(entries.nth(1)).to_contain_text(say("Restore this version"))
     keep("history", titled(page), entries.nth(0), entries.nth(1))
 
 
@@ -412,7 +412,7 @@ def test_import(
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name=say("Preview")).click()
 
-    expect(page.get_by_role("button", name=say("Do all of this"))).to_be_visible()
+    expect(page.get_by_role("button", name=say("Apply these changes"))).to_be_visible()
     expect(page.locator("table.lines tbody tr")).to_have_count(3)
     assert not Link.objects.filter(user__username="bob@acme.example").exists()
     keep("import", titled(page), page.locator("#content-main"))
@@ -440,6 +440,6 @@ def test_user_card(
     page.get_by_role("tab", name=re.compile("SSO")).click()
 
     tab = page.locator("#sso-connectors")
-    expect(tab).to_contain_text(say("Forget the identifier"))
-    expect(tab).to_contain_text(say("reconnect needed"))
+    expect(tab).to_contain_text(say("Reset permanent ID"))
+    expect(tab).to_contain_text(say("reconnection needed"))
     keep("user-card", titled(page), tab)

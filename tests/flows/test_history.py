@@ -55,10 +55,10 @@ def test_return_to_an_earlier_version(
         expect(page.locator(".entries")).to_contain_text(told)
     look(page, "history")
 
-    page.get_by_role("link", name="Return to this version").last.click()
+    page.get_by_role("link", name="Restore this version").last.click()
     expect(page.locator(".differences")).to_contain_text("it@acme.example")
     look(page, "history-return")
-    page.get_by_role("button", name="Return to this version").click()
+    page.get_by_role("button", name="Restore this version").click()
     expect(page.locator(".messagelist")).to_contain_text("Acme is again as it was on")
     expect(page.locator(".entries")).to_contain_text("Returned to the version of")
 
@@ -89,7 +89,7 @@ def test_return_that_can_not_be_and_one_that_costs_the_secret(
     page.goto(f"{site}{CONNECTORS}{hub.pk}/history/{version.pk}/return/")
     expect(page.get_by_role("alert")).to_contain_text("Another connector has this reference")
     expect(page.get_by_text("It will be forgotten")).to_be_visible()
-    expect(page.get_by_role("button", name="Return to this version")).to_have_count(0)
+    expect(page.get_by_role("button", name="Restore this version")).to_have_count(0)
     look(page, "history-return-refused")
 
 
@@ -106,17 +106,17 @@ def test_forget_identifiers(
     page.goto(f"{site}/maker/users/user/{alice.pk}/change/")
     page.get_by_role("tab", name="SSO connectors").click()
     picture(page, "card-with-subject")
-    page.get_by_role("link", name="Forget the identifier").click()
+    page.get_by_role("link", name="Reset permanent ID").click()
     look(page, "forget-one")
-    page.get_by_role("button", name="Forget the identifier").click()
+    page.get_by_role("button", name="Reset permanent ID").click()
     expect(page.locator(".messagelist")).to_contain_text("Forgot the identifier")
     assert alice.links.get().subject is None
 
     page.goto(f"{site}{CONNECTORS}{connector.pk}/change/")
     picture(page, "connector-with-tools")
-    page.get_by_role("link", name="Forget all identifiers").click()
-    expect(page.get_by_text("Forget the identifier of 1 user of Acme?")).to_be_visible()
+    page.get_by_role("link", name="Reset all permanent IDs").click()
+    expect(page.get_by_text("Reset permanent ID of 1 user of Acme?")).to_be_visible()
     look(page, "forget-all")
-    page.get_by_role("button", name="Forget all identifiers").click()
+    page.get_by_role("button", name="Reset all permanent IDs").click()
     expect(page.locator(".messagelist")).to_contain_text("Forgot the identifier of 1 user")
     assert bob.links.get().subject is None

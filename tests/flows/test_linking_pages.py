@@ -86,7 +86,7 @@ def test_users_are_linked_from_the_list(administrator: Page, site: str, people: 
     look_up(page, "acm", "Acme")
     picture(page, "link-choose")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("heading", name="Linked already 1")).to_be_visible()
+    expect(page.get_by_role("heading", name="Already linked 1")).to_be_visible()
     page.get_by_role("button", name="Link 1 user").click()
 
     expect(page.get_by_text("1 user is linked to Acme now.")).to_be_visible()
@@ -107,7 +107,7 @@ def test_users_are_linked_and_unlinked_on_the_tab(
     )
     picture(page, "link-users-form")
     page.get_by_role("button", name="Preview").click()
-    for title in ("Will be linked 2", "Linked already 1", "Unknown 1", "Not an e-mail address 1"):
+    for title in ("Will be linked 2", "Already linked 1", "Unknown 1", "Not an e-mail address 1"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.get_by_role("button", name="Link 2 users").click()
     expect(page.get_by_text("2 users are linked to Acme now.")).to_be_visible()
@@ -115,7 +115,7 @@ def test_users_are_linked_and_unlinked_on_the_tab(
     page.get_by_label("Search by e-mail address or name").fill("bob")
     page.keyboard.press("Enter")
     page.get_by_label("bob@acme.example").check()
-    page.get_by_role("button", name="Unlink the selected").click()
+    page.get_by_role("button", name="Unlink selected users").click()
     picture(page, "unlink-preview")
     page.get_by_role("button", name="Unlink 1 user").click()
     expect(page.get_by_text("1 user was unlinked from Acme.")).to_be_visible()
@@ -131,12 +131,12 @@ def test_links_come_by_csv(
     page.get_by_label("CSV file").set_input_files(csv_file(tmp_path, WRONG))
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("3 lines are wrong")).to_be_visible()
-    expect(page.get_by_role("button", name="Do all of this")).to_have_count(0)
+    expect(page.get_by_role("button", name="Apply these changes")).to_have_count(0)
 
     page.get_by_label("CSV file").set_input_files(csv_file(tmp_path, FILE))
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("4 lines were read")).to_be_visible()
-    page.get_by_role("button", name="Do all of this").click()
+    page.get_by_role("button", name="Apply these changes").click()
     expect(page.get_by_text("2 links were made.")).to_be_visible()
     names = set(people.links.values_list("user__username", flat=True))
     assert {"bob@acme.example", "dave@acme.example"} <= names
@@ -187,7 +187,7 @@ def test_screens_fit(
         page.get_by_role("button", name="Preview").click()
         keep(f"link-import-{name}")
     page.locator("[name=import_file_name]").evaluate("field => field.value = 'x'")
-    page.get_by_role("button", name="Do all of this").click()
+    page.get_by_role("button", name="Apply these changes").click()
     expect(page.get_by_role("alert")).to_be_visible()
     keep("link-import-not-confirmed")
     page.goto(f"{site}/maker/sso_connectors/connector/{people.pk}/change/")

@@ -162,7 +162,7 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     page.get_by_label("Name", exact=False).first.fill("Acme")
     page.get_by_label("Type").select_option("oauth2")
     tenant, issuer = page.get_by_label("Tenant"), page.get_by_label("Issuer:", exact=True)
-    again = page.get_by_label("ask for the password again")
+    again = page.get_by_label("always ask for the password")
     for hidden in (tenant, issuer, again, page.get_by_label("Identity (Entity ID)")):
         expect(hidden).to_be_hidden()
     expect(page.get_by_text("Reply URL (ACS)")).to_be_hidden()
@@ -212,7 +212,7 @@ def test_oauth2_connector_by_clicking(administrator: Page, site: str) -> None:
     expect(issuer).to_have_value("https://login.acme.example")
     expect(again).to_be_checked()
     page.locator(".field-redirect_address").get_by_role("button", name="Copy").click()
-    expect(page.get_by_text("The redirect URI is in the clipboard.")).to_be_visible()
+    expect(page.get_by_text("The redirect URI was copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{site}/api/sso/login/oauth/callback/acme"
     page.get_by_role("button", name="Save", exact=True).click()
@@ -358,7 +358,7 @@ def test_reading_a_paste(
     box.fill("hello")
     read.click()
     expect(page.locator("#reading .errorlist")).to_contain_text(
-        "Nothing in this text could be recognised."
+        "Nothing was recognised in this text."
     )
     picture(page, f"paste-refused-{look}")
     expect_accessible(page)
@@ -546,7 +546,7 @@ def test_works_without_javascript(
     page.get_by_label("Client secret").fill("canary-of-the-hub")
     page.get_by_label("Hosted domain").fill("no domain")
     page.get_by_label("Tenant").fill("no tenant, and not Google's business")
-    page.get_by_label("ask for the password again").check()
+    page.get_by_label("always ask for the password").check()
     types = page.locator(".step-2 > .fieldset-heading").evaluate_all(
         "headings => headings.map((each) => getComputedStyle(each, '::after').content)"
     )
@@ -556,7 +556,7 @@ def test_works_without_javascript(
     expect(page.locator(".field-force_authn .errorlist")).to_contain_text("Google can't be made")
     expect(page.locator(".field-option_google_hosted_domain .errorlist")).to_be_visible()
     expect(page.locator(".errorlist")).to_have_count(2)
-    page.get_by_label("ask for the password again").uncheck()
+    page.get_by_label("always ask for the password").uncheck()
     page.get_by_label("Hosted domain").fill("Acme.example")
     page.get_by_label("Client secret").fill("canary-of-the-hub")
     page.get_by_role("button", name="Save", exact=True).click()

@@ -127,7 +127,7 @@ def test_permissions_are_read_whole(
 def test_connectors_of_the_user_card(administrator: Page, site: str, carol: User) -> None:
     page = administrator
     page.goto(f"{site}{USERS}{carol.pk}/change/#sso-connectors")
-    expect(page.locator("#links-group")).to_contain_text("reconnect needed")
+    expect(page.locator("#links-group")).to_contain_text("reconnection needed")
     look(page, "card-connectors")
     page.get_by_role("button", name="Add another SSO connector").click()
     expect(page.get_by_role("combobox", name="SSO connector")).to_be_visible()
@@ -200,7 +200,7 @@ def test_front_page_of_those_who_may_little(page: Page, site: str, make_user: Us
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         look(page, f"overview-{name}")
     page.goto(f"{site}/maker/sso_connectors/connector/")
-    expect(page.get_by_role("heading", name="This is not open to you")).to_be_visible()
+    expect(page.get_by_role("heading", name="You don't have access to this page")).to_be_visible()
     look(page, "permission-denied")
     page.goto(f"{site}/maker/password_change/")
     page.get_by_label("Old password").fill("wrong")
@@ -248,15 +248,15 @@ def test_request_that_cannot_be_read(page: Page, site: str) -> None:
     page.goto(f"{site}/sign-in?{'a=&' * 1001}")
     expect(page.get_by_role("heading", name="The request can't be read")).to_be_visible()
     look(page, "bad-request")
-    page.get_by_role("link", name="To the front page").click()
+    page.get_by_role("link", name="Home").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 @pytest.mark.parametrize(
     ("name", "error", "heading"),
     [
-        ("fault", ValueError(), "Something broke on our side"),
-        ("database-away", OperationalError(), "We can't answer just now"),
+        ("fault", ValueError(), "Something went wrong on our side"),
+        ("database-away", OperationalError(), "Temporarily unavailable"),
     ],
 )
 def test_fault_of_ours(
@@ -288,18 +288,18 @@ def test_form_that_is_not_taken(page: Page, site: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.context.clear_cookies()
     send.click()
-    expect(page.get_by_role("heading", name="Nothing was done")).to_be_visible()
+    expect(page.get_by_role("heading", name="No changes made")).to_be_visible()
     look(page, "form-not-trusted")
 
-    page.get_by_role("link", name="Reload the page before").click()
+    page.get_by_role("link", name="Reload the previous page").click()
     expect(page).to_have_url(form)
     page.get_by_label("Username").fill("root@maker.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("#login-form [name=next]").evaluate("field => field.value = 'x'.repeat(3000000)")
     send.click()
-    expect(page.get_by_role("heading", name="That was too much")).to_be_visible()
+    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
     look(page, "form-too-large")
-    page.get_by_role("link", name="Reload the page before").click()
+    page.get_by_role("link", name="Reload the previous page").click()
     expect(page).to_have_url(form)
     expect(send).to_be_visible()
 

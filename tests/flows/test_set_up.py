@@ -61,7 +61,7 @@ def test_from_an_empty_database_to_a_passed_test_sign_in(
     expect_accessible_in_each_theme(page)
     hands.press("Save")
     expect(page.locator(".status .pill-ready")).to_be_visible()
-    expect(page.get_by_text("Not tested yet. You can share it all the same.")).to_be_visible()
+    expect(page.get_by_text("Not tested yet. You can still share it.")).to_be_visible()
     picture(page, "set-up-saved")
     expect_accessible_in_each_theme(page)
 
@@ -93,7 +93,7 @@ def test_form_can_be_used_by_everybody_in_all_its_shapes(
 ) -> None:
     page = administrator
     page.goto(f"{site}{LIST}add/")
-    page.locator("summary", has_text="Finer points").click()
+    page.locator("summary", has_text="Advanced").click()
     expect(page.get_by_label("Request binding")).to_be_visible()
     _look(page, "form-saml2")
 
@@ -120,7 +120,7 @@ def test_form_can_be_used_by_everybody_in_all_its_shapes(
         options={"issuer": "https://login.hotel.example/oauth2/default", "trust_email": True},
     )
     page.goto(f"{site}{LIST}{stored.pk}/change/")
-    expect(page.get_by_text("Leave empty to keep it.")).to_be_visible()
+    expect(page.get_by_text("Leave empty to keep the current one.")).to_be_visible()
     _look(page, "form-stored")
 
 

@@ -121,11 +121,11 @@ def test_each_number_is_that_of_its_list(maker: Client) -> None:
 
     assert {label: number for label, (number, _) in found.items()} == {
         "connector failing": 1,
-        "certificates have ended": 2,
-        "certificates end within 30 days": 3,
+        "certificates have expired": 2,
+        "certificates expire within 30 days": 3,
         "connectors need their own redirect URI": 0,
         "users with a link never used": 2,
-        "user must reconnect": 1,
+        "user needs reconnection": 1,
         "signed in": 3,
         "failed": 2,
     }
@@ -213,11 +213,11 @@ def test_chart_says_the_same_to_a_screen_reader(maker: Client, connector: Connec
 
 CONNECTOR_FIGURES: Final = {
     "connector failing",
-    "certificates have ended",
-    "certificates end within 30 days",
+    "certificates have expired",
+    "certificates expire within 30 days",
     "connectors need their own redirect URI",
 }
-LINK_FIGURES: Final = {"users with a link never used", "user must reconnect"}
+LINK_FIGURES: Final = {"users with a link never used", "user needs reconnection"}
 ATTEMPT_FIGURES: Final = {"signed in", "failed"}
 
 
@@ -255,7 +255,7 @@ def test_only_what_one_may_view(
 def test_nothing_open(make_staff: StaffMaker, connector: Connector) -> None:
     page = page_of(make_staff())
 
-    assert "Nothing is open to you yet" in page
+    assert "You don't have access to anything yet" in page
     assert not figures(page)
 
 
@@ -281,7 +281,7 @@ def test_empty_maker_of_somebody_who_may_not_add(make_staff: StaffMaker) -> None
 def test_all_is_well(maker: Client, connector: Connector) -> None:
     page = page_of(maker)
 
-    assert "Nothing does at the moment." in page
+    assert "Nothing needs attention." in page
     assert {number for number, _ in figures(page).values()} == {0}
     assert "figure-failing" not in page
     assert "Most used connectors" not in page

@@ -55,8 +55,10 @@ def test_failed_sign_in_tells_nobody_who_is_there(
 
     assert said == {
         (
-            "This username with this password doesn't open the Maker. Check both: in the password, "
-            "capital and small letters count.",
+            (
+                "This username and password don't open the Maker. Check both: passwords are "
+                "case-sensitive."
+            ),
             True,
         )
     }

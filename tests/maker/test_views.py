@@ -20,7 +20,7 @@ from users.models import User
 pytestmark = pytest.mark.django_db
 
 SIGN_OUT: Final = "/sign-out"
-FRONT_PAGE: Final = {"To the front page": "/"}
+FRONT_PAGE: Final = {"Home": "/"}
 
 
 def leads(response: Any) -> dict[str, str]:
@@ -52,7 +52,7 @@ def test_database_away_passes_by_itself(
 
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
-    assert "We can't answer just now" in page
+    assert "Temporarily unavailable" in page
     assert leads(response) == {"Try again": "/api/sso/login/acme", **FRONT_PAGE}
     assert "INO cx" in page
     assert "locked" not in page
@@ -97,11 +97,11 @@ def stranger() -> Client:
 
 def test_form_that_was_not_taken_leads_back_to_its_page(stranger: Client) -> None:
     before = f"http://{HOST}/maker/users/user/?q=a&p=2"
-    expected = {"Reload the page before": "/maker/users/user/?q=a&amp;p=2", **FRONT_PAGE}
+    expected = {"Reload the previous page": "/maker/users/user/?q=a&amp;p=2", **FRONT_PAGE}
 
     refused = stranger.post(SIGN_OUT, HTTP_REFERER=before)
     assert refused.status_code == 403
-    assert "Nothing was done" in refused.content.decode()
+    assert "No changes made" in refused.content.decode()
     assert leads(refused) == expected
     too_much = Client(HTTP_HOST=HOST).post(SIGN_OUT, {"a": "x" * 5_000_000}, HTTP_REFERER=before)
     assert too_much.status_code == 413
@@ -116,7 +116,7 @@ def test_form_that_met_a_fault_is_not_sent_anew(settings: Any, error: Exception)
         response = browser.post(SIGN_OUT, HTTP_REFERER=f"http://{HOST}/")
 
     assert response.status_code in {500, 503}
-    assert leads(response) == {"Reload the page before": "/", **FRONT_PAGE}
+    assert leads(response) == {"Reload the previous page": "/", **FRONT_PAGE}
 
 
 @pytest.mark.parametrize(

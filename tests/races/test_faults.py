@@ -39,7 +39,7 @@ from users.models import User
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.row(38)]
 
 MOST_STATEMENTS: Final = 60
-OUR_PAGES: Final = {500: "Something broke on our side", 503: "We can't answer just now"}
+OUR_PAGES: Final = {500: "Something went wrong on our side", 503: "Temporarily unavailable"}
 REFUSAL: Final = "You are not signed in"
 
 

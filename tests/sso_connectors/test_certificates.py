@@ -45,8 +45,8 @@ PrivateKey = (
     | ed448.Ed448PrivateKey
 )
 WANTED: Final = (
-    "What belongs here is the identity provider's own signing certificate, from "
-    "-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
+    "Paste the identity provider's own signing certificate here, from -----BEGIN "
+    "CERTIFICATE----- to -----END CERTIFICATE-----."
 )
 CERTIFICATE_LINE: Final = "-----BEGIN CERTIFICATE-----"
 
@@ -351,8 +351,11 @@ def test_metadata_of_several_entities() -> None:
             entity(role("SPSSODescriptor", "")),
             "This is the metadata of a service provider, not of an identity provider.",
         ),
-        (metadata(""), "This XML holds no signing certificate of an identity provider."),
-        ("<note>hello</note>", "This XML holds no signing certificate of an identity provider."),
+        (metadata(""), "This XML doesn't contain an identity provider's signing certificate."),
+        (
+            "<note>hello</note>",
+            ("This XML doesn't contain an identity provider's signing certificate."),
+        ),
         (metadata("<cut"), "This looks like XML, but can't be read: It is not well-formed XML"),
         ("<", "This looks like XML, but can't be read: It is not well-formed XML"),
         ("<a>\ud800</a>", "This looks like XML, but can't be read: It is not UTF-8 text."),
@@ -371,7 +374,7 @@ def test_xml_without_what_is_needed(text: str, says: str) -> None:
 
 def test_the_encryption_key_alone_is_none_to_trust() -> None:
     text = metadata(key_descriptor(default_key().pem, "encryption"))
-    assert seen(text) == "This XML holds no signing certificate of an identity provider."
+    assert seen(text) == ("This XML doesn't contain an identity provider's signing certificate.")
 
 
 def test_a_bad_certificate_in_metadata() -> None:
@@ -498,7 +501,7 @@ def test_a_block_that_lacks_a_line(line: str) -> None:
 
 def test_a_block_that_ends_as_another() -> None:
     pasted = default_key().pem.replace("END CERTIFICATE", "END PKCS7")
-    assert seen(pasted) == "A block here is cut: its BEGIN or its END line is missing."
+    assert seen(pasted) == ("A block is incomplete: its BEGIN line or its END line is missing.")
 
 
 @pytest.mark.parametrize("missing", [1, 4, 100, 1000])
@@ -522,9 +525,9 @@ def test_cut_der(key: Callable[[], SigningKey]) -> None:
 def test_a_certificate_with_a_changed_byte_is_none() -> None:
     der = bytearray(default_key().certificate.public_bytes(Encoding.DER))
     der[4] ^= 0xFF
-    assert seen(base64.b64encode(der).decode()) == "This is base64 text, but no certificate."
+    assert seen(base64.b64encode(der).decode()) == ("This is base64 text, but not a certificate.")
     assert seen(base64.b64encode(der + b"\0").decode()) == (
-        "This is base64 text, but no certificate."
+        "This is base64 text, but not a certificate."
     )
 
 
@@ -602,8 +605,8 @@ def test_nothing(pasted: str) -> None:
 
 def test_empty_block() -> None:
     pasted = f"{CERTIFICATE_LINE}\n\n-----END CERTIFICATE-----"
-    assert seen(pasted) == "There is no certificate here."
-    assert seen(default_key().pem + pasted) == "There is no certificate here."
+    assert seen(pasted) == "No certificate was found."
+    assert seen(default_key().pem + pasted) == "No certificate was found."
 
 
 def test_an_authority() -> None:

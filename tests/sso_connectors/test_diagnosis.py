@@ -170,7 +170,7 @@ def test_connector_not_ready(connector: Connector | None, words: str) -> None:
     [
         (Outcome.IN_PROGRESS, 9, "at the identity provider's page just now", Turn.AGENT),
         (Outcome.IN_PROGRESS, 11, "never came back", Turn.IT_PERSON),
-        (Outcome.SIGNED_IN, 11, "The sign-in went well.", Turn.NOBODY),
+        (Outcome.SIGNED_IN, 11, "Signed in.", Turn.NOBODY),
         (Outcome.TEST_PASSED, 11, "The test went well", Turn.NOBODY),
     ],
 )
@@ -211,7 +211,7 @@ def test_who_is_not_linked_is_linked_by_the_quickest_way(connector: Connector | 
     meanwhile = diagnose(failed("not_admitted", detail="The user was unlinked meanwhile."))
     of_an_older_version = diagnose(failed("not_admitted"))
     for text in (sentence, meanwhile.summary, of_an_older_version.summary):
-        assert "on the connector's tab “Users”" in text
+        assert "on the connector's “Users” tab" in text
     assert '{% translate "Users" %}' in (templates / "connector/tabs.html").read_text()
 
 

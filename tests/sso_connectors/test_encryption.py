@@ -234,7 +234,7 @@ def test_a_plain_text_cannot_be_stored(hub: Connector) -> None:
         assert CANARY not in str(caught.value)
     with pytest.raises(ValidationError) as invalid:
         hub.full_clean()
-    assert invalid.value.message_dict == {"client_secret": ["This is no encrypted text."]}
+    assert invalid.value.message_dict == {"client_secret": ["This is not encrypted text."]}
     assert stored(hub) == before
 
 

@@ -375,7 +375,7 @@ def test_a_piece_of_metadata() -> None:
     piece = published.role(published.key(prefix="") + published.service("HTTP-Redirect", SSO))
     found = read(piece)
     assert (found.endpoint, found.certificates) == (SSO, default_key().pem)
-    assert found.notes == ("This metadata lacks the entityID, which is the issuer URL.",)
+    assert found.notes == ("This metadata has no entityID, which is the issuer URL.",)
     assert found.missing == ("issuer_url",)
 
 

@@ -300,16 +300,16 @@ def test_a_long_reference_takes_no_time() -> None:
 @pytest.mark.parametrize("reference", ["callback", "CALLBACK", "Callback", " callback "])
 def test_the_reserved_reference(reference: str) -> None:
     (messages,) = errors_of(complete(reference=reference)).values()
-    assert messages == [
-        "“callback” is taken: the reply URL has that place. Choose another reference."
-    ]
+    assert messages == ["“callback” is reserved for the reply URL. Choose another reference."]
 
 
 @pytest.mark.parametrize("reference", ["acme", "ACME", " Acme "])
 def test_a_reference_that_is_taken(reference: str) -> None:
     complete(reference="Acme").save()
     (messages,) = errors_of(complete(reference=reference)).values()
-    assert messages == ["Another connector has this reference; case makes no difference."]
+    assert messages == [
+        ("Another connector already has this reference. Upper and lower case make no difference.")
+    ]
     complete(reference="acme2").full_clean()
     Connector.objects.get().full_clean()
 
@@ -471,7 +471,7 @@ def test_an_issuer_is_any_text_to_the_letter(issuer: str) -> None:
 @pytest.mark.parametrize("character", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\u2028", "\u202e"])
 def test_control_characters(field: str, character: str) -> None:
     assert errors_of(complete(**{field: f"a{character}b"})) == {
-        field: ["There is a line break or a control character in this."]
+        field: ["This text contains a line break or a control character."]
     }
 
 

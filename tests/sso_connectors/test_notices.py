@@ -74,4 +74,4 @@ def test_language_of_whoever_runs_it_makes_no_difference(send: Send) -> None:
     with override("fr"):
         message = send("en", days=29)
     assert message.subject.startswith("INO cx: the certificate of “Acme” ends on ")
-    assert "It is your turn:" in message.body
+    assert "To do:" in message.body

@@ -76,7 +76,7 @@ DOCUMENTS: Final[dict[str, tuple[Callable[[], str], dict[str, Any]]]] = {
             "issuer_url": "http://fs.acme.example/adfs/services/trust",
             "endpoint": "https://fs.acme.example/adfs/ls/",
             "certificates": default_key().pem + other_key().pem,
-            "notes": ("Its encryption key was left out; only its signing keys are used.",),
+            "notes": ("Its encryption key was ignored. Only its signing keys are used.",),
         },
     ),
     "onelogin": (
@@ -102,8 +102,10 @@ DOCUMENTS: Final[dict[str, tuple[Callable[[], str], dict[str, Any]]]] = {
             "issuer_url": "https://keycloak.acme.example/realms/acme",
             "endpoint": "https://keycloak.acme.example/realms/acme/protocol/saml",
             "notes": (
-                "The identity provider wants signed requests, and ours aren't signed: its administrator has to "
-                "switch that off.",
+                (
+                    "The identity provider requires signed requests, and ours aren't signed. "
+                    "Its administrator has to switch that off."
+                ),
             ),
         },
     ),
@@ -283,7 +285,7 @@ def test_a_role_of_saml_1_is_passed_over() -> None:
     assert (found.endpoint, found.certificates) == (SSO, default_key().pem)
     assert (
         seen(entity(old))
-        == "According to this metadata, the identity provider doesn't speak SAML 2.0."
+        == "According to this metadata, the identity provider doesn't support SAML 2.0."
     )
 
 
@@ -397,7 +399,7 @@ def test_an_address_that_is_ours() -> None:
         ("https://", "This is not a web address that could be fetched: https://"),
         ("https://user:pass@idp.example/", "This is not a web address that could be fetched"),
         ("https://[::1/", "This is not a web address that could be fetched"),
-        ("https://idp.example/" + "x" * 5000, "This is too long for an address."),
+        ("https://idp.example/" + "x" * 5000, "This text is too long for an address."),
         (
             "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1",
             "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1 is a link from the identity provider's dashboard",
@@ -628,14 +630,14 @@ def test_other_json(text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "There is nothing here."),
-        (" \ufeff\n", "There is nothing here."),
-        ("hello", "Nothing in this text could be recognised."),
-        ("urn:acme:idp", "Nothing in this text could be recognised."),
-        ("Issuer of all this\nis Bob", "Nothing in this text could be recognised."),
-        ("a line\n" * 20_000, "Nothing in this text could be recognised."),
+        ("", "There is nothing to read."),
+        (" \ufeff\n", "There is nothing to read."),
+        ("hello", "Nothing was recognised in this text."),
+        ("urn:acme:idp", "Nothing was recognised in this text."),
+        ("Issuer of all this\nis Bob", "Nothing was recognised in this text."),
+        ("a line\n" * 20_000, "Nothing was recognised in this text."),
         # No screen is as long; a paste without end must not be searched for labels.
-        ("Issuer URL: https://idp.example\n" * 1_000, "Nothing in this text could be recognised."),
+        ("Issuer URL: https://idp.example\n" * 1_000, "Nothing was recognised in this text."),
         ("AB:CD:EF:01:" * 8, "This is only the fingerprint of a certificate."),
         ("ab cd ef 01 " * 5, "This is only the fingerprint of a certificate."),
         ("<!DOCTYPE html>\n<html><p>Sign in", "This is a web page."),
@@ -660,8 +662,8 @@ def test_other_json(text: str, says: str) -> None:
             entities(entity(role("", name="SPSSODescriptor"))),
             "This is the metadata of a service provider, not of an identity provider.",
         ),
-        (entity(""), "This metadata describes no identity provider for SAML 2.0."),
-        (entities(), "This metadata describes no identity provider for SAML 2.0."),
+        (entity(""), "This metadata doesn't describe a SAML 2.0 identity provider."),
+        (entities(), "This metadata doesn't describe a SAML 2.0 identity provider."),
         (
             '<p:Response xmlns:p="urn:oasis:names:tc:SAML:2.0:protocol"/>',
             "This is a message from a sign-in (Response), not metadata.",
@@ -674,7 +676,7 @@ def test_what_is_not_wanted(text: str, says: str) -> None:
 
 def test_our_own_metadata() -> None:
     ours = entity(role("", name="SPSSODescriptor"), entity_id=addresses.identity())
-    assert seen(ours) == "This is our own metadata, to be entered at the identity provider."
+    assert seen(ours) == "This is our own metadata, to enter at the identity provider."
 
 
 def request_for_a_certificate() -> x509.CertificateSigningRequest:
@@ -736,7 +738,10 @@ def test_a_private_key_is_neither_kept_nor_repeated(around: Callable[[], str]) -
     error = refused(around())
     assert error.code == PRIVATE_KEY
     assert error.messages[0].startswith(
-        "There was a private key in this, and it was not kept. Whoever sent it to you should replace it if others could have seen it, in an e-mail for instance."
+        
+            "This text contained a private key, which was not stored. The person who sent it "
+            "to you should replace it if others could have seen it, for example in an e-mail."
+        
     )
     nothing_of(private_base64(), error)
 

@@ -353,7 +353,7 @@ def test_two_at_once_send_one(told: Connector, monkeypatch: pytest.MonkeyPatch) 
 )
 def test_name_adds_no_header_and_no_line(told: Connector, name: str) -> None:
     Connector.objects.update(name=name, issuer_url="https://x.example\n\nDo this: pay")
-    Certificate.objects.update(subject="CN=x\r\n\r\nIt is your turn: pay")
+    Certificate.objects.update(subject="CN=x\r\n\r\nTo do: pay")
     run("--mail")
 
     (message,) = mail.outbox
@@ -363,9 +363,7 @@ def test_name_adds_no_header_and_no_line(told: Connector, name: str) -> None:
     assert message.recipients() == [CONTACT]
     lines = str(message.body).splitlines()
     assert all(line.isprintable() for line in lines)
-    assert not [
-        line for line in lines if line.startswith(("Bcc", "Do this", "It is your turn: pay"))
-    ]
+    assert not [line for line in lines if line.startswith(("Bcc", "Do this", "To do: pay"))]
 
 
 @pytest.mark.parametrize("contact", ["it@acme.example\nBcc: eve@evil.example", "extension 4711"])

@@ -83,6 +83,6 @@ def test_password_is_set_changed_and_removed(maker: Client, make_user: UserMaker
     removed = maker.post(
         address, {"usable_password": "false", "unset-password": "Remove the password"}, follow=True
     )
-    assert [str(each) for each in removed.context["messages"]] == ["The password is removed."]
+    assert [str(each) for each in removed.context["messages"]] == [("The password was removed.")]
     user.refresh_from_db()
     assert not user.has_usable_password()

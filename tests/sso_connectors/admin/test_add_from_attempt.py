@@ -170,7 +170,7 @@ def test_form_judges_what_was_filled_in(adder: Client, refused: Refused) -> None
     attempt = refused(name_id=CAROL)
     User.objects.create_user(CAROL)
     response = adder.post(add_address(attempt), SAVE)
-    assert "There is a user with this e-mail address already." in response.content.decode()
+    assert "A user with this e-mail address already exists." in response.content.decode()
     response = adder.post(add_address(attempt), {**SAVE, "username": "carol"})
     assert "is not an e-mail address" in response.content.decode()
 

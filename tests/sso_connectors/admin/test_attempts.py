@@ -139,7 +139,7 @@ def test_attempts_are_read_only(maker: Client, agent: Agent) -> None:
     assert maker.post(f"{LIST}{attempt.pk}/change/", {"code": "X"}).status_code == 403
     assert maker.post(f"{LIST}{attempt.pk}/delete/", {"post": "yes"}).status_code == 403
     page = page_of(maker, attempt)
-    assert "None: nothing came that could be checked." in page
+    assert "None. Nothing was received that could be checked." in page
 
 
 # --- one attempt -----------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_result_of_a_test(maker: Client, connector: Connector, idp: IdP, alice: 
 
     assert attempt.outcome == Outcome.TEST_PASSED
     assert "The test passed" in page
-    assert "Who would have been signed in:" in page
+    assert "Would have been signed in:" in page
     assert "alice@acme.example" in page
     assert "Claims received" in page
     assert "<code>NameID</code>" in page

@@ -46,16 +46,16 @@ def test_how_tokens_stand(maker: Client, link: Link, hub: Hub) -> None:
     assert f"ok until {tomorrow.day} {tomorrow:%b %Y, %H:%M} UTC" in shown(maker, link)
     Token.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert "pill-expiring" in shown(maker, link)
-    assert "reconnect needed" in shown(maker, link)
+    assert "reconnection needed" in shown(maker, link)
 
 
 def test_a_dead_grant_and_a_changed_connector(maker: Client, link: Link, hub: Hub) -> None:
     hub.sign_in(link).needs_reconnect("invalid_grant")
-    assert "reconnect needed" in shown(maker, link)
+    assert "reconnection needed" in shown(maker, link)
     hub.sign_in(link)
-    assert "reconnect needed" not in shown(maker, link)
+    assert "reconnection needed" not in shown(maker, link)
     Connector.objects.update(client_id="another")
-    assert "reconnect needed" in shown(maker, link)
+    assert "reconnection needed" in shown(maker, link)
 
 
 def test_saml_has_none(maker: Client, alice: User) -> None:

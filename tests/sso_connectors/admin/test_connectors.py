@@ -183,7 +183,7 @@ def test_certificate_is_shown_as_understood(maker: Client, idp: IdP, connector: 
 
 @pytest.mark.parametrize(
     ("begins", "ends", "shown"),
-    [(-400, -2, "expired"), (2, 400, "not yet valid"), (-400, 20, "ends within 30 days")],
+    [(-400, -2, "expired"), (2, 400, "not yet valid"), (-400, 20, "expires within 30 days")],
 )
 def test_validity_is_shown_where_it_matters(
     maker: Client, make_connector: ConnectorMaker, begins: int, ends: int, shown: str
@@ -417,7 +417,7 @@ def test_saving_leads_to_the_page_with_the_next_step(maker: Client, idp: IdP) ->
     card = status(again)
     assert stages(card) == ["done", "next", "later", "later"]
     assert f'<form method="post" action="{LIST}{connector.pk}/test/">' in card
-    assert "Not tested yet. You can share it all the same." in card
+    assert "Not tested yet. You can still share it." in card
     assert 'data-copy="http://localhost:8000/api/sso/login/acme"' in card
 
 

@@ -284,9 +284,9 @@ def test_what_only_the_log_knows_stands_in_the_stream(client: Client, make_user:
         {"usable_password": "true", "password1": "a" + PASSWORD, "password2": "a" + PASSWORD},
     )
 
-    assert "Signed in by password." in history_of(client, boss)
+    assert "Signed in with a password." in history_of(client, boss)
     assert "Changed password." in history_of(client, alice)
-    assert "Saved, and nothing that is kept here changed" in history_of(client, alice)
+    assert "Saved without any change to what the history records" in history_of(client, alice)
 
 
 def test_forms_are_not_told_twice(maker: Client, connector: Connector) -> None:
@@ -384,7 +384,7 @@ def test_whoever_may_only_look_is_offered_no_return(
     connector.save()
     reader = make_staff(VIEW)
 
-    assert "Return to this version" not in history_of(reader, connector)
+    assert "Restore this version" not in history_of(reader, connector)
     assert go_back(reader, connector, version).status_code == 403
     connector.refresh_from_db()
     assert connector.name == "Acme Ltd"
@@ -499,7 +499,7 @@ def test_return_asks_first_and_then_does_it(maker: Client, connector: Connector)
 def test_return_to_what_it_is(maker: Client, connector: Connector) -> None:
     page = go_back(maker, connector, first_version(connector)).content.decode()
 
-    assert "Nothing differs from that version now." in page
+    assert "There is no difference from that version any more." in page
     assert connector.history.count() == 1
 
 

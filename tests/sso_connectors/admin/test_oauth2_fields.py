@@ -148,7 +148,7 @@ def test_blanks_around_a_pasted_secret(maker: Client) -> None:
     [
         ({"client_id": ""}, {"client_id": NEEDED}),
         ({"client_secret": ""}, {"client_secret": NEEDED}),
-        ({"client_secret": " \r\n"}, {"client_secret": ["There is nothing in this."]}),
+        ({"client_secret": " \r\n"}, {"client_secret": ["This text is empty."]}),
         ({"authentication_method": ""}, {"authentication_method": NEEDED}),
         ({"option_oidc_issuer": ""}, {"option_oidc_issuer": NEEDED}),
         (
@@ -161,17 +161,20 @@ def test_blanks_around_a_pasted_secret(maker: Client) -> None:
         ),
         (
             {"client_secret": "two\nlines"},
-            {"client_secret": ["There is a line break or a control character in this."]},
+            {"client_secret": ["This text contains a line break or a control character."]},
         ),
         (
             {"client_secret": "x" * 5000},
-            {"client_secret": ["This is too long for a client secret."]},
+            {"client_secret": ["This text is too long for a client secret."]},
         ),
         (
             {"authentication_method": "google", "force_authn": "on"},
             {
                 "force_authn": [
-                    "Google can't be made to ask for the password again, or doesn't say that it did."
+                    (
+                        "Google can't be made to always ask for the password, or doesn't say "
+                        "that it did."
+                    )
                 ]
             },
         ),

@@ -204,8 +204,8 @@ def test_a_saml_paste_changes_the_type_back(maker: Client, idp: IdP) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "There is nothing here."),
-        ("hello", "Nothing in this text could be recognised."),
+        ("", "There is nothing to read."),
+        ("hello", "Nothing was recognised in this text."),
         ("x" * 1_100_000, "longer than 1048576 characters"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><EntityDescriptor/>', "DOCTYPE"),
         ("<html><body>Sign in</body></html>", "web page"),

@@ -57,7 +57,7 @@ def test_one_user_added_twice(maker: Client) -> None:
     with faster("users_user", lambda: User.objects.create_user("bob@acme.example")):
         response = maker.post(f"{USERS}add/", values)
 
-    assert "There is a user with this e-mail address already." in response.content.decode()
+    assert "A user with this e-mail address already exists." in response.content.decode()
     assert User.objects.filter(username="bob@acme.example").count() == 1
 
 
@@ -68,7 +68,7 @@ def test_one_link_added_twice(maker: Client, connector: Connector, make_user: Us
     ):
         response = maker.post(url_of(bob), card(bob, connector))
 
-    assert "The user is linked to this connector already." in response.content.decode()
+    assert "The user is already linked to this connector." in response.content.decode()
     assert Link.objects.count() == 1
 
 

@@ -50,7 +50,7 @@ def test_one_link(maker: Client, alice: User) -> None:
     card = maker.get(f"{USERS}{alice.pk}/change/").content.decode()
     assert of_link(link) in card
     asked = maker.get(of_link(link)).content.decode()
-    assert "Forget the identifier of alice@acme.example at Acme?" in asked
+    assert "Reset permanent ID of alice@acme.example at Acme?" in asked
     link.refresh_from_db()
     assert link.subject == "the-subject", "to look changes nothing"
 
@@ -69,8 +69,8 @@ def test_one_link(maker: Client, alice: User) -> None:
 def test_nothing_to_forget(maker: Client, alice: User) -> None:
     link = alice.links.get()
     assert of_link(link) not in maker.get(f"{USERS}{alice.pk}/change/").content.decode()
-    assert "There is nothing to forget" in maker.get(of_link(link)).content.decode()
-    assert "There is nothing to forget" in maker.get(of_connector(link.connector)).content.decode()
+    assert "Nothing to reset" in maker.get(of_link(link)).content.decode()
+    assert "Nothing to reset" in maker.get(of_connector(link.connector)).content.decode()
     maker.post(of_link(link))
     maker.post(of_connector(link.connector))
 
@@ -153,7 +153,7 @@ def test_whole_connector(
         of_connector(connector) in maker.get(f"{CONNECTORS}{connector.pk}/change/").content.decode()
     )
     asked = maker.get(of_connector(connector)).content.decode()
-    assert "Forget the identifiers of 2 users of Acme?" in asked
+    assert "Reset permanent IDs of 2 users of Acme?" in asked
 
     page = maker.post(of_connector(connector), follow=True).content.decode()
 
@@ -194,7 +194,7 @@ def test_whole_connector_leaves_staff_to_superusers(
     links = [remember(alice), remember(boss, "of the boss")]
     trusted = make_staff(*TRUSTED)
     asked = trusted.get(of_connector(connector)).content.decode()
-    assert "Forget the identifier of 1 user of Acme?" in asked
+    assert "Reset permanent ID of 1 user of Acme?" in asked
     assert "That of 1 member of the staff stays" in asked
     trusted.post(of_connector(connector))
     for link in links:

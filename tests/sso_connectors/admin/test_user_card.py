@@ -61,7 +61,7 @@ def test_a_link_that_is_there_by_now_is_an_error_of_the_form(
     """The page was opened before somebody else linked them."""
     response = maker.post(url_of(alice), card(alice, connector))
 
-    assert "The user is linked to this connector already." in response.content.decode()
+    assert "The user is already linked to this connector." in response.content.decode()
     assert Link.objects.count() == 1
 
 

@@ -167,7 +167,7 @@ def test_asked_for_the_password_again(
 def test_cant_be_made_to_ask_again(
     known: Known, vendor: CodeGrantVendor, make_connector: ConnectorMaker
 ) -> None:
-    with pytest.raises(ValidationError, match="ask for the password again") as caught:
+    with pytest.raises(ValidationError, match="always ask for the password") as caught:
         make_oauth2(make_connector, known.method, known.options(vendor), force_authn=True)
     assert "force_authn" in caught.value.message_dict
     assert not PROVIDERS[known.method].can_ask_again
