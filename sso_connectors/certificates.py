@@ -159,8 +159,8 @@ def read_certificates(bodies: Iterable[str], *, each_for_itself: bool = False) -
 
 def _about_authorities(left_out: list[SigningCertificate], total: int) -> str:
     return _(
-        "%(count)s of %(total)s certificates are authorities, which sign other certificates. They were "
-        "left out: %(names)s."
+        "Ignored, because they belong to certificate authorities, which sign "
+        "other certificates (%(count)s of %(total)s): %(names)s."
     ) % {
         "count": len(left_out),
         "total": total,

@@ -53,9 +53,10 @@ def _about_redirect_uri(connector: Connector) -> Iterator[Mistake]:
 def shared_redirect_uri(connector: Connector) -> str:
     """What to do about a shared redirect URI at a server that the customer runs."""
     return _(
-        "The redirect URI is shared with other connectors, and the customer runs the server. Sign-ins are refused "
-        "unless the server names itself in each response (iss). Register %(address)s at the provider, then set "
-        "Redirect URI to its own."
+        "The redirect URI is shared with other connectors, and the customer runs "
+        "the server. Sign-ins are refused unless the server names itself in each "
+        "response (iss). Register %(address)s at the provider, then set the "
+        "connector's Redirect URI to “its own (recommended)”."
     ) % {"address": addresses.own_redirect_uri(connector.reference)}
 
 
@@ -82,8 +83,9 @@ def _wrong_endpoint(endpoint: str) -> str:
         ) % {"idp": idp.label, "word": idp.words.endpoint}
     if idp_words.starts_a_sign_in(endpoint):
         return _(
-            "This link starts a sign-in from the identity provider's dashboard, without our request. "
-            "Copy its single sign-on address (SSO URL) instead."
+            "This link starts a sign-in from the identity provider's dashboard, "
+            "without our request. Copy the identity provider's single sign-on "
+            "address (SSO URL) instead."
         )
     idp = idp_words.of_issuer(endpoint)
     if idp:
@@ -198,8 +200,9 @@ def _about_both(issuer: str, endpoint: str) -> Iterator[Mistake]:
         yield Mistake(
             "endpoint",
             _(
-                "Issuer URL and endpoint look swapped: %(issuer)s looks like a sign-on address, and "
-                "%(endpoint)s like an entity ID. Compare them with the identity provider's screen."
+                "The Issuer URL and the Endpoint seem to be swapped: %(issuer)s looks "
+                "like a sign-on address, and %(endpoint)s like an entity ID. Compare "
+                "them with the identity provider's screen."
             )
             % {"issuer": issuer[:200], "endpoint": endpoint[:200]},
             is_error=False,

@@ -198,8 +198,9 @@ class Connector(models.Model):
         # What the code of before an upgrade inserts while both run goes on as it began.
         db_default=RedirectUri.CALLBACK,
         help_text=_(
-            "The address that the provider sends people back to. Choose a shared one only if the app at "
-            "the provider is registered with it already."
+            "The address that the provider sends people back to. Choose a "
+            "shared one only if the app at the provider is already registered "
+            "with it."
         ),
     )
     issuer_url = models.CharField(
@@ -295,8 +296,9 @@ class Connector(models.Model):
         db_default=Value([], models.JSONField()),
         editable=False,
         help_text=_(
-            "SHA-256 of public keys reported stolen: they are not accepted again, and sessions that "
-            "began with one are over."
+            "SHA-256 of the public keys that were reported stolen. These keys "
+            "are never accepted again, and the sessions that began with them "
+            "are ended."
         ),
     )
     # Only states.py writes these two.

@@ -19,7 +19,8 @@ from .passwords import GivenPasswordForm, KeptPassword, choice_of_password
 from .usernames import normalise_username
 
 PASSWORD_REMOVED = _(
-    "The password of %(user)s was removed, because somebody else chose it. Set a new one if they need it."
+    "The password of %(user)s was removed, because somebody else had "
+    "chosen it. Set a new one if they need it."
 )
 SUPERUSER_ONLY = ("is_staff", "is_superuser", "groups", "user_permissions")
 

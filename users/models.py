@@ -69,7 +69,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=False,
         editable=False,
         help_text=_(
-            "The person chose the password. If not, it is removed when they become staff or a superuser."
+            "The person chose the password themselves. A password that "
+            "somebody else chose is removed when the person becomes staff or a "
+            "superuser."
         ),
     )
     session_epoch = models.PositiveIntegerField(

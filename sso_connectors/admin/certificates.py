@@ -129,8 +129,8 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
             if is_needed(current, going=len(going)):
                 only = (
                     _(
-                        "%(name)s has no certificate with another key, and is enabled: add the new one "
-                        "first, or disable the connector."
+                        "%(name)s has no certificate with another key, and is enabled. "
+                        "Add the new one first, or disable the connector."
                     )
                     if len(going) > 1
                     else _(
@@ -154,7 +154,7 @@ class ShowsCertificates(admin.ModelAdmin[Connector]):
 
 def _said_of_removal(going: list[SigningCertificate], *, is_stolen: bool) -> Iterator[str]:
     if is_stolen:
-        yield gettext("The key was stolen: sessions that began with it are over.")
+        yield gettext("The key was stolen. Sessions that began with it were ended.")
     for item in going:
         yield gettext("Certificate removed: %(subject)s, SHA-256 %(fingerprint)s.") % {
             "subject": item.subject,

@@ -44,7 +44,7 @@ class ConnectorForm(TakesPaste):
         widget=forms.HiddenInput,
     )
     confirm_reference = forms.BooleanField(
-        label=_("Change the redirect URI, too"), required=False, widget=forms.HiddenInput
+        label=_("Also change the redirect URI"), required=False, widget=forms.HiddenInput
     )
     # Not the model's own, which holds no plain text; what is stored never comes back to the page.
     client_secret = forms.CharField(
@@ -298,8 +298,9 @@ class ConnectorForm(TakesPaste):
             "reference",
             ValidationError(
                 _(
-                    "The redirect URI changes with the reference, to %(address)s. Nobody can sign in until that "
-                    "address is registered at the provider. Register it, then tick the box below."
+                    "The redirect URI changes with the reference, to %(address)s. Nobody "
+                    "can sign in until this address is registered at the provider. "
+                    "Register it, then tick the box below."
                 ),
                 code="redirect_uri",
                 params={"address": connector.redirect_address},

@@ -107,8 +107,9 @@ class TakesPaste(forms.ModelForm[Connector]):
                     name,
                     ValidationError(
                         _(
-                            "This is the address of the discovery document. Press “Read” with the box "
-                            "“Paste anything” empty: the issuer is taken from there, letter by letter."
+                            "This is the address of the discovery document. Leave the "
+                            "box “Paste anything” empty and press “Read”. The issuer is "
+                            "read from there, letter by letter."
                         ),
                         code="discovery_address",
                     ),

@@ -107,13 +107,14 @@ def text_of(upload: "UploadedFile[bytes]") -> str:
     """Return what a file says; of a certificate in DER its base64. Raises ValidationError."""
     octets = upload.read(MAX_FILE + 1)
     if len(octets) > MAX_FILE:
-        raise refusal(_("This file has more than %(limit)s bytes."), limit=MAX_FILE)
+        raise refusal(_("This file is larger than %(limit)s bytes."), limit=MAX_FILE)
     try:
         return decode(octets)
     except ValueError as error:
         raise refusal(
             _(
-                "This file holds neither text nor a certificate. If it is an archive, unpack it first."
+                "This file contains neither text nor a certificate. If it is an archive, "
+                "unpack it first."
             )
         ) from error
 
@@ -157,7 +158,9 @@ def _fetched(url: str, *, entity_id: str, search: str) -> Understood:
     try:
         text = decode(response.content)
     except ValueError as error:
-        raise _not_fetched(_("%(host)s answers with no text.") % {"host": host}) from error
+        raise _not_fetched(
+            _("%(host)s returned something that is not text.") % {"host": host}
+        ) from error
     fetched = read(text, entity_id=entity_id, search=search)
     if fetched.url:
         raise _not_fetched(_("%(host)s returned another address, not metadata.") % {"host": host})
@@ -171,7 +174,7 @@ def _other_issuer(found: Understood, fetched: Understood) -> list[str]:
     if found.issuer_url.rstrip("/") == fetched.issuer_url.rstrip("/"):
         return []
     return [
-        _("The document names the issuer %(fetched)s, and not %(found)s.")
+        _("The document names the issuer %(fetched)s, not %(found)s.")
         % {"fetched": fetched.issuer_url[:200], "found": found.issuer_url[:200]}
     ]
 

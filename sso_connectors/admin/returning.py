@@ -102,8 +102,9 @@ def _about_permanent_ids(now: Connector, item: Connector) -> list[str]:
         return []
     return [
         _(
-            "The identifier format changes, and permanent IDs of users are remembered. If the identity provider "
-            "then sends other ones or none, these users are refused until you reset them."
+            "The identifier format changes, and permanent IDs of users are stored. If "
+            "the identity provider then sends different ones or none, these users can't "
+            "sign in until you reset their permanent IDs."
         )
     ]
 

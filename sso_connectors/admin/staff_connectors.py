@@ -16,13 +16,15 @@ CHANGE_TRUST: Final = "sso_connectors.change_trust"
 # The form's field, and that of the page that returns to a version.
 OWN_PASSWORD: Final = "own_password"  # noqa: S105 - a field's name
 WHY_READ_ONLY: Final = _(
-    "Staff may sign in through this connector, so only a superuser can change what it trusts, enable "
-    "or disable it, return to an earlier version, or delete it."
+    "Staff can sign in through this connector, so only a "
+    "superuser can change what it trusts, enable or disable it, "
+    "restore an earlier version, or delete it."
 )
-_WRONG: Final = _("This isn't your password. It is needed to let staff sign in.")
+_WRONG: Final = _("This isn't your password. Your password is required to let staff sign in.")
 _NONE: Final = _(
-    "You have no password in the Maker, and it is needed to let staff sign in. Ask another superuser "
-    "to do this, or to set a password for you."
+    "You have no password in the Maker, and one is required to let staff "
+    "sign in. Ask another superuser to do this, or to set a password for "
+    "you."
 )
 
 
@@ -52,7 +54,7 @@ def why_not_delete(request: HttpRequest, connectors: Any) -> Any:
         return ""
     keys = [connector.pk for connector in connectors]
     if Connector.objects.filter(pk__in=keys, staff_may_sign_in=True).exists():
-        return _("SSO connector through which staff may sign in: only a superuser can delete it")
+        return _("SSO connector through which staff can sign in: only a superuser can delete it")
     if links_of_staff(keys).exists():
         return _("links of staff and superusers: only a superuser can delete them")
     return ""
@@ -81,6 +83,6 @@ def own_password_field() -> forms.CharField:
         label=_("Your own password"),
         required=False,
         strip=False,
-        help_text=_("Needed when you let staff sign in through this connector."),
+        help_text=_("Required to let staff sign in through this connector."),
         widget=forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "off"}),
     )

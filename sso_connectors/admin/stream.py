@@ -173,7 +173,7 @@ def _why(row: Any, viewer: Viewer) -> str:
         linking.FROM_USERS: _("from the list of users"),
         linking.FROM_CONNECTOR: _("on the connector's “Users” tab"),
         linking.FROM_FILE: _("from a CSV file"),
-        records.KEY_STOLEN: _("the key was stolen, and sessions that began with it ended"),
+        records.KEY_STOLEN: _("the key was stolen, and sessions that began with it were ended"),
         records.SUBJECT_RESET_AMONG_ALL: _("with all other users of the connector"),
     }
     return ours.get(reason, reason)

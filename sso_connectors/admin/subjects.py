@@ -170,10 +170,12 @@ def note_remembered(request: HttpRequest, connector: Connector) -> None:
     if not count:
         return
     text = ngettext(
-        "You changed the identifier format, and the permanent ID of %(count)d user is remembered. If the identity "
-        "provider now sends another one or none, that user is refused until you reset it.",
-        "You changed the identifier format, and the permanent IDs of %(count)d users are remembered. If the identity "
-        "provider now sends other ones or none, these users are refused until you reset them.",
+        "You changed the identifier format, and the permanent ID of %(count)d "
+        "user is stored. If the identity provider now sends a different one or "
+        "none, this user can't sign in until you reset it.",
+        "You changed the identifier format, and the permanent IDs of %(count)d "
+        "users are stored. If the identity provider now sends different ones or "
+        "none, these users can't sign in until you reset them.",
         count,
     ) % {"count": count}
     if not may_forget_all(request, connector):

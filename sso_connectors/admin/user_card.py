@@ -147,8 +147,9 @@ def _authors(users: Any) -> list[str]:
     counted = LogEntry.objects.filter(user__in=keys).order_by().values_list("user__username")
     return [
         ngettext(
-            "%(count)d entry of %(user)s in the log. To keep it, clear “Active” on their card instead.",
-            "%(count)d entries of %(user)s in the log. To keep them, clear “Active” on their card instead.",
+            "%(count)d log entry by %(user)s. To keep it, clear “Active” on the user card instead.",
+            "%(count)d log entries by %(user)s. To keep them, clear “Active” on the user "
+            "card instead.",
             count,
         )
         % {"count": count, "user": username}

@@ -75,12 +75,13 @@ SUBJECT_OF_ANOTHER: Final = Finding(
 NO_SUBJECT: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The response has no permanent ID for this person, and %(expected)s is remembered from the first sign-in."
+        "The response has no permanent ID for this person, but %(expected)s was stored "
+        "at the first sign-in."
     ),
     _(
-        "If the connector's SAML identifier format or the identity provider's settings have changed, reset the "
-        "permanent ID on the link. If not, ask the customer's IT person: the person may have changed the sign-in "
-        "request to pass for somebody else."
+        "If the connector's SAML identifier format or the identity provider's settings "
+        "have changed, reset the permanent ID on the link. Otherwise, ask the customer's "
+        "IT: the person may have changed the sign-in request to pass for somebody else."
     ),
 )
 UNLINKED_MEANWHILE: Final = Finding(

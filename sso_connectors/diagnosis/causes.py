@@ -32,12 +32,13 @@ INCOMPLETE: Final = Finding(
 WITHOUT_TENANT: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The connector doesn't say whose people may sign in: it lacks the option %(options)s, without which "
-        "whoever runs another organisation there could name themselves as one of yours."
+        "The connector doesn't say which organisation's people can sign in. Missing "
+        "option: %(options)s. Without it, anyone who runs another organisation at the "
+        "provider could pass for one of your users."
     ),
     _(
-        "Fill it in on the connector's form, which says where its value stands, and save. The login address "
-        "stays the same, and so does the client secret."
+        "Enter it in the connector's form, which says where to find the value, and save. "
+        "The login address and the client secret stay the same."
     ),
 )
 DISABLED: Final = Finding(
@@ -75,10 +76,10 @@ BAD_MESSAGE: Final = Finding(
 )
 HAS_COMMENT: Final = Finding(
     Turn.IT_PERSON,
-    _("The response has an XML comment or processing instruction, which is not accepted."),
+    _("The response contains an XML comment or processing instruction, which is not accepted."),
     _(
-        "The customer's IT person looks for a setting that leaves it out, or asks the vendor of the identity "
-        "provider."
+        "The customer's IT looks for a setting that leaves it out, or asks the identity "
+        "provider's vendor."
     ),
 )
 OTHER_ENCODING: Final = Finding(
@@ -243,8 +244,9 @@ NEVER_CAME_BACK_OAUTH2: Final = Finding(
     Turn.IT_PERSON,
     _("The person went to the identity provider and never came back. Its page says why."),
     _(
-        "Most often our redirect URI isn't registered there, letter by letter: %(redirect_uri)s. If one of "
-        "%(other_redirect_uris)s is registered there already, choose it as Redirect URI on the connector."
+        "Most often our redirect URI isn't registered there, letter by letter: "
+        "%(redirect_uri)s. If one of these is already registered there, choose it as the "
+        "connector's Redirect URI: %(other_redirect_uris)s."
     ),
 )
 UNDER_WAY: Final = Finding(

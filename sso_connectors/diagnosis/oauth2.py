@@ -193,10 +193,10 @@ OTHER_ZOHO_SERVER: Final = Finding(
 
 NO_USER: Final = Finding(
     Turn.AGENT,
-    _("The person has no account for work there, or a suspended one: %(received)s."),
+    _("The person's account there isn't a work account, or is suspended: %(received)s."),
     _(
-        "The person signs out there and signs in with the account for work. If that is the one, an "
-        "administrator there looks at its state and role."
+        "The person signs out there and signs in with their work account. If the account "
+        "was right, an administrator there checks its status and role."
     ),
 )
 
@@ -228,7 +228,8 @@ def _account(expected: str, received: str) -> Finding:
 OTHER_REDIRECT_URI: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The response came to %(received)s, but this sign-in was started with the redirect URI %(expected)s."
+        "The response arrived at %(received)s, but this sign-in started with the "
+        "redirect URI %(expected)s."
     ),
     _(
         "Register %(redirect_uri)s at the provider, and no other address for this app. If it keeps "
@@ -238,12 +239,13 @@ OTHER_REDIRECT_URI: Final = Finding(
 UNNAMED_AT_SHARED: Final = Finding(
     Turn.ADMINISTRATOR,
     _(
-        "The response doesn't say which provider sent it (iss). That is required where the customer runs the "
-        "server and the redirect URI is shared with other connectors."
+        "The response doesn't say which provider sent it (iss). This is required when "
+        "the customer runs the server and the redirect URI is shared with other "
+        "connectors."
     ),
     _(
-        "Register %(own_redirect_uri)s as a redirect URI of the app at the provider, then set Redirect URI on the "
-        "connector to its own."
+        "Register %(own_redirect_uri)s as a redirect URI of the app at the provider, "
+        "then set the connector's Redirect URI to “its own (recommended)”."
     ),
 )
 

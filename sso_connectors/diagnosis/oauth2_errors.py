@@ -39,13 +39,15 @@ REPLY_URL: Final = Finding(
     Turn.ADMINISTRATOR,
     _("Our redirect URI is not registered at the provider, letter by letter (%(code)s)."),
     _(
-        "Register %(redirect_uri)s as a redirect URI of the app at the provider. If one of "
-        "%(other_redirect_uris)s is registered there already, choose it as Redirect URI on the connector."
+        "Register %(redirect_uri)s as a redirect URI of the app at the provider. If one "
+        "of these is already registered there, choose it as the connector's Redirect "
+        "URI: %(other_redirect_uris)s."
     ),
     Topic.REPLY_URL,
     _(
-        "Register %(redirect_uri)s in %(idp)s: %(field)s. If one of %(other_redirect_uris)s is registered "
-        "there already, choose it as Redirect URI on the connector."
+        "Register %(redirect_uri)s in %(idp)s: %(field)s. If one of these is already "
+        "registered there, choose it as the connector's Redirect URI: "
+        "%(other_redirect_uris)s."
     ),
 )
 GRANT: Final = Finding(

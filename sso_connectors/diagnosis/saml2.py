@@ -229,11 +229,12 @@ NOT_PERSISTENT: Final = Finding(
 NO_OBJECT_ID: Final = Finding(
     Turn.IT_PERSON,
     _(
-        "The response has no permanent ID of the person: the claim objectidentifier, which Microsoft Entra ID always "
-        "sends, is missing."
+        "The response has no permanent ID for the person: the claim objectidentifier, "
+        "which Microsoft Entra ID always sends, is missing."
     ),
     _(
-        "In Microsoft Entra ID, let the app send the basic claims (IncludeBasicClaimSet in a claims mapping policy)."
+        "In Microsoft Entra ID, configure the app to send the basic claims "
+        "(IncludeBasicClaimSet in a claims mapping policy)."
     ),
 )
 LONG_SUBJECT: Final = Finding(

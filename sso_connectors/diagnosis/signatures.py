@@ -94,44 +94,50 @@ SHAPE: Final = Finding(
     Turn.IT_PERSON,
     _("The structure looks like a forged response. See Checks."),
     _(
-        "The person starts again. If it happens again, the customer's IT person asks the vendor; if it doesn't, "
-        "tell your security team."
+        "The person tries again. If it keeps failing, the customer's IT asks the vendor. "
+        "If it doesn't happen again, tell your security team."
     ),
 )
 # Identity providers that write IDs in their own way are no forgers, so these have sentences of their own.
 UNUSUAL_ID: Final = Finding(
     Turn.PROVIDER,
-    _("The ID of the response or the assertion is “%(id)s”; accepted are %(accepted)s."),
     _(
-        "There is no setting for this here. The customer's IT person looks for a setting of the ID at the identity "
-        "provider, or asks its vendor."
+        "The ID of the response or the assertion is “%(id)s”, which is not accepted. "
+        "Accepted: %(accepted)s."
+    ),
+    _(
+        "There is no setting for this here. The customer's IT looks for a setting for "
+        "the ID at the identity provider, or asks its vendor."
     ),
 )
 NO_ID: Final = Finding(
     Turn.PROVIDER,
     _("The response or the assertion has no ID, which SAML requires."),
-    _("There is no setting for this here: ask the vendor of the identity provider."),
+    _("There is no setting for this here. Ask the identity provider's vendor."),
 )
 SAME_ID: Final = Finding(
     Turn.PROVIDER,
-    _("Two parts of the response have the same ID; each needs its own."),
-    _("There is no setting for this here: ask the vendor of the identity provider."),
+    _("Two parts of the response have the same ID. Each needs its own."),
+    _("There is no setting for this here. Ask the identity provider's vendor."),
 )
 ID_ELSEWHERE: Final = Finding(
     Turn.PROVIDER,
     _(
-        "The response has an ID attribute (%(attribute)s on %(element)s) where none is accepted. Only the response, "
-        "the assertion and their signatures may have one."
+        "The response has an ID attribute (%(attribute)s on %(element)s) where none is "
+        "accepted. Only the response, the assertion and their signatures can have one."
     ),
     _(
-        "The customer's IT person looks for a setting that leaves it out, or asks the vendor of the identity "
-        "provider."
+        "The customer's IT looks for a setting that leaves it out, or asks the identity "
+        "provider's vendor."
     ),
 )
 # Of attempts that an earlier version has kept.
 ID_NOT_ACCEPTED_THEN: Final = Finding(
     Turn.AGENT,
-    _("An ID in the response was not accepted by an earlier version. More IDs are accepted now."),
+    _(
+        "An earlier version of this product didn't accept an ID in the response. This "
+        "version accepts more IDs."
+    ),
     _("The person signs in again."),
 )
 ENDED_CERTIFICATE: Final = Finding(

@@ -50,9 +50,10 @@ def read(text: str, *, entity_id: str = "", search: str = "") -> Understood:
         if "EntitiesDescriptor" in text[:20_000]:
             raise refusal(
                 _(
-                    "This is the metadata of a whole federation, longer than %(limit)s characters. Ask "
-                    "the identity provider for its own, or cut it out of this, from <EntityDescriptor "
-                    "entityID=…> to </EntityDescriptor>."
+                    "This is the metadata of a whole federation, longer than %(limit)s "
+                    "characters. Ask the identity provider for its own metadata, or "
+                    "paste only its part, from <EntityDescriptor entityID=…> to "
+                    "</EntityDescriptor>."
                 ),
                 limit=MAX_PASTE,
             )

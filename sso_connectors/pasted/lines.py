@@ -84,17 +84,15 @@ class _Screen:
         elif kind is Kind.ENDPOINT and idp_words.starts_a_sign_in(value):
             self._note(
                 _(
-                    "%(address)s starts a sign-in from the identity provider's dashboard, without our "
-                    "request, and was left out."
+                    "%(address)s starts a sign-in from the identity provider's "
+                    "dashboard, without our request, and was ignored."
                 ),
                 value,
             )
         elif kind is Kind.ENDPOINT:
             self._take_endpoint(value, label.lower())
         elif kind is Kind.ISSUER_URL and self.values.setdefault(kind, value) != value:
-            self._note(
-                _("Another issuer stands in this text too, and was left out: %(address)s"), value
-            )
+            self._note(_("Another issuer was found in this text and ignored: %(address)s"), value)
         else:
             self.values.setdefault(kind, value)
 

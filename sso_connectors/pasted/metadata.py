@@ -86,8 +86,9 @@ def _parse(text: str) -> etree._Element:
         if ampersand and "well-formed" in str(error):
             raise refusal(
                 _(
-                    "This looks like XML, but line %(line)s has an “&” that is not written “&amp;”, at "
-                    "“%(seen)s”. Write “&amp;” there, or ask for the file as it was exported."
+                    "This looks like XML, but line %(line)s contains an “&” that is not "
+                    "written as “&amp;”, at “%(seen)s”. Write “&amp;” there, or ask for "
+                    "the file as it was exported."
                 ),
                 line=text.count("\n", 0, ampersand.start()) + 1,
                 seen=text[ampersand.start() : ampersand.end() + 8],
@@ -110,7 +111,10 @@ def choose(names: dict[str, str], search: str) -> Understood:
     matching = [each for each, name in names.items() if wanted in f"{each} {name}".lower()]
     if not matching:
         raise refusal(
-            _("None of the %(count)s identity providers in this has “%(search)s” in its name."),
+            _(
+                "None of the %(count)s identity providers in this metadata has "
+                "“%(search)s” in its name or address."
+            ),
             count=len(names),
             search=search[:100],
         )
@@ -200,8 +204,8 @@ def _read_certificates(role: etree._Element) -> tuple[str, tuple[str, ...]]:
     if not bodies:
         return "", (
             _(
-                "This metadata holds no signing certificate: ask the identity provider's administrator "
-                "for it."
+                "This metadata doesn't contain a signing certificate. Ask the identity "
+                "provider's administrator for it."
             ),
         )
     try:

@@ -38,8 +38,9 @@ class HubSpot(Provider, BaseOAuth2PKCE[Any]):
             "hub_id",
             "Hub ID",
             _(
-                "Only people of the HubSpot account with this number may sign in. It stands in every HubSpot "
-                "address, and at the top right under the account's name."
+                "Only people in the HubSpot account with this number can sign in. The "
+                "number is in every HubSpot address, and at the top right under the "
+                "account's name."
             ),
             required=True,
             clean=hub_id,

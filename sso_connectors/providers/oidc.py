@@ -197,7 +197,8 @@ def issuer_of_one_tenant(text: str) -> str:
     if method:
         raise ValidationError(
             _(
-                "People of every customer of %(method)s sign in there. Choose the method %(method)s."
+                "People from every customer of %(method)s sign in at this address. "
+                "Choose the authentication method %(method)s instead."
             ),
             params={"method": method},
         )

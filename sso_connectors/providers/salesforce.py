@@ -56,7 +56,7 @@ def organisation(text: str) -> str:
     return fitting(
         text,
         _ORGANISATION,
-        _("“%(text)s” is not the ID of an organisation; it looks like 00D5e000000abcd."),
+        _("“%(text)s” is not the ID of an organisation. Example: 00D5e000000abcd."),
     )[:15]
 
 
@@ -74,9 +74,10 @@ class Salesforce(OpenIdConnect):
             "host",
             _("Salesforce host"),
             _(
-                "The My Domain, such as acme.my.salesforce.com: only people of that organisation sign in "
-                "there. Empty: login.salesforce.com, where people of every organisation do, so that the "
-                "organisation ID is needed."
+                "The My Domain, such as acme.my.salesforce.com: only people in that "
+                "organisation can sign in there. If empty: login.salesforce.com, where "
+                "people in every organisation can sign in, so the organisation ID is "
+                "required."
             ),
             default=DEFAULT_HOST,
             clean=salesforce_host,
@@ -85,8 +86,9 @@ class Salesforce(OpenIdConnect):
             "organization_id",
             _("Organisation ID"),
             _(
-                "Only people of the organisation with this ID may sign in. Needed unless the host is a My "
-                "Domain; it stands in Setup under Company Information."
+                "Only people in the organisation with this ID can sign in. Required "
+                "unless the host is a My Domain. The ID is in Setup, under Company "
+                "Information."
             ),
             clean=organisation,
         ),

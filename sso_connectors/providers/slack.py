@@ -41,8 +41,8 @@ class Slack(OpenIdConnect):
             "team",
             "Workspace",
             _(
-                "Only members of the workspace with this ID may sign in. It stands in Slack's address in a "
-                "browser: app.slack.com/client/T…"
+                "Only members of the workspace with this ID can sign in. The ID is in "
+                "Slack's address in a browser: app.slack.com/client/T…"
             ),
             required=True,
             clean=team,

@@ -738,10 +738,8 @@ def test_a_private_key_is_neither_kept_nor_repeated(around: Callable[[], str]) -
     error = refused(around())
     assert error.code == PRIVATE_KEY
     assert error.messages[0].startswith(
-        
-            "This text contained a private key, which was not stored. The person who sent it "
-            "to you should replace it if others could have seen it, for example in an e-mail."
-        
+        "This text contained a private key, which was not stored. The person who sent it "
+        "to you should replace it if others could have seen it, for example in an e-mail."
     )
     nothing_of(private_base64(), error)
 

@@ -193,7 +193,7 @@ def test_sessions_that_began_with_a_stolen_key_end(
 
     page = maker.post(address(two, 0), STOLEN, follow=True).content.decode()
 
-    assert "The key was stolen: sessions that began with it are over." in page
+    assert "The key was stolen. Sessions that began with it were ended." in page
     assert old.username is None
     assert new.username == "bob@acme.example"
     assert Connector.objects.get().enabled
@@ -298,7 +298,7 @@ def test_theft_is_recorded(maker: Client, two: Connector) -> None:
     assert "The key was stolen" in message
     assert two.signing_certificates[0].fingerprint in message
     page = maker.get(f"{LIST}{two.pk}/history/").content.decode()
-    assert "the key was stolen, and sessions that began with it ended" in page
+    assert "the key was stolen, and sessions that began with it were ended" in page
 
 
 @pytest.mark.row(34)
