@@ -34,10 +34,14 @@ class Agent:
         """Open a login address."""
         suffix = f"?{urlencode(query)}" if query else ""
         response = self.client.get(f"/api/sso/login/{reference}{suffix}")
-        asked = dict(parse_qsl(urlsplit(response.get("Location", "")).query))
+        self.note_way_back(response.get("Location", ""))
+        return response
+
+    def note_way_back(self, url: str) -> None:
+        """Remember where a request to an OAuth provider wants its answer."""
+        asked = dict(parse_qsl(urlsplit(url).query))
         if "redirect_uri" in asked:
             self.back_to = urlsplit(asked["redirect_uri"]).path
-        return response
 
     def start(self, reference: str = "acme", **query: str) -> ReceivedRequest:
         """Open a login address and return the request that the identity provider gets."""

@@ -14,7 +14,7 @@ from sso_connectors.kept import MAX_ROW
 from sso_connectors.models import Connector, Link
 from sso_connectors.pending import PendingLogin
 from sso_connectors.vault import Token
-from tests.agent import CALLBACK, Agent
+from tests.agent import OAUTH_CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT, IdP, other_key, read_redirect, saml, samlp
 from tests.openid import OpenIdProvider, answering
@@ -255,7 +255,7 @@ def test_userinfo_of_a_test(maker: Client, provider: OpenIdProvider, hub: Connec
     page = maker.post(f"/maker/sso_connectors/connector/{hub.pk}/test/").content.decode()
     url = page.split("0;url=", 1)[1].split('"', 1)[0].replace("&amp;", "&")
     answer = provider.authorize(url, claims={"email": OMIT, "email_verified": OMIT})
-    assert maker.get(f"{CALLBACK}?{urlencode(answer)}").status_code == 302
+    assert maker.get(f"{OAUTH_CALLBACK}/{hub.reference}?{urlencode(answer)}").status_code == 302
     attempt = expect_little(maker)
     assert attempt.outcome == Outcome.TEST_PASSED
     assert attempt.claims["…"]

@@ -164,7 +164,10 @@ def test_oidc_provider_answers_by_post(
 
 
 def _is_answer(request: Request) -> bool:
-    return request.method == "POST" and urlsplit(request.url).path == "/api/sso/login/callback"
+    return (
+        request.method == "POST"
+        and urlsplit(request.url).path == "/api/sso/login/oauth/callback/acme"
+    )
 
 
 def test_declined_consent(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from html import escape
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.cache import cache
@@ -18,7 +18,7 @@ from sso_connectors.models import Connector
 from sso_connectors.pending import PendingLogin, PendingState
 from sso_connectors.protocols.oauth2 import protocol
 from sso_connectors.turns import MOST_WAITS
-from tests.agent import CALLBACK, Agent
+from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP
 from tests.openid import OpenIdProvider
@@ -72,10 +72,10 @@ def test_agent_who_comes_back_waits_and_gets_in(
     assert PendingLogin.objects.get().state == PendingState.BEGUN, "nothing is used up"
     assert provider.asked("token") == []
     assert Attempt.objects.get().outcome == Outcome.IN_PROGRESS
-    next_step = again(agent.client.get(CALLBACK + next_step))
+    next_step = again(agent.client.get(agent.back_to + next_step))
     held.close()
 
-    response = agent.client.get(CALLBACK + next_step)
+    response = agent.client.get(agent.back_to + next_step)
     assert response["Location"] == "/"
     assert agent.username == "alice@acme.example"
     assert len(provider.asked("token")) == 1
@@ -89,7 +89,7 @@ def test_form_post_waits_with_its_handle(
     next_step = again(agent.finish(posted))
     held.close()
 
-    assert agent.client.get(CALLBACK + next_step)["Location"] == "/"
+    assert agent.client.get(agent.back_to + next_step)["Location"] == "/"
 
 
 def test_waiting_ends_in_a_failure_that_says_why(
@@ -99,7 +99,7 @@ def test_waiting_ends_in_a_failure_that_says_why(
     fill()
     response = agent.bring(answer)
     for _ in range(MOST_WAITS):
-        response = agent.client.get(CALLBACK + again(response))
+        response = agent.client.get(agent.back_to + again(response))
 
     attempt = ways.refused(response, "identity_provider_away", 424)
     assert "too slowly" in attempt.detail
@@ -170,7 +170,7 @@ def test_a_login_has_one_time_for_all_that_is_asked(
     pending.asked[protocol.SPENT] = protocol.MAX_SECONDS
     pending.save()
 
-    response = agent.client.get(f"{CALLBACK}?{urlencode(answer)}")
+    response = agent.bring(answer)
     attempt = ways.refused(response, "identity_provider_away", 424)
     assert "didn't answer in time" in attempt.detail
     assert protocol.MAX_SECONDS == 10

@@ -93,4 +93,5 @@ class OAuth2(Way):
         self, agent: Agent, url: str, username: str, *, subject: str | None = None, **lies: Any
     ) -> Any:
         person = Person(subject or f"{username}-for-good", username)
+        agent.note_way_back(url)
         return agent.bring(self.provider.authorize(url, person, **lies))

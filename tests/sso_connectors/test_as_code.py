@@ -899,6 +899,7 @@ def test_what_the_database_refuses_is_told(apply: Apply, monkeypatch: pytest.Mon
 
 
 RULES: dict[str, dict[str, Any]] = {
+    "connector_known_redirect_uri": {"redirect_uri": "elsewhere"},
     "connector_reference_characters": {"reference": "a b"},
     "connector_reference_not_reserved": {"reference": "Callback"},
     "connector_name_not_empty": {"name": ""},

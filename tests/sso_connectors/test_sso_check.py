@@ -241,7 +241,7 @@ def test_the_number_of_queries_does_not_grow(
     ends = pem(5)
     for number in range(12):
         make_connector(f"acme{number}", certificates=ends)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         assert len(kinds()[1]) == 12
 
 

@@ -201,7 +201,7 @@ def test_english_is_as_it_was_written() -> None:
         ),
         (
             "The authentication provider rejected the request. (at the exchange of the code). HTTP 400. "
-            "invalid_grant: our reply URL is not registered there, to the letter. The Redirect is off",
+            "invalid_grant: our redirect URI is not registered there, to the letter. The Redirect is off",
             "Le fournisseur d’authentification a rejeté la demande. (à l’échange du code). HTTP 400. "
             "invalid_grant : notre URL de réponse n’y est pas enregistrée, lettre pour lettre. The Redirect is off",
         ),

@@ -24,6 +24,7 @@ from sso_connectors.protocols import PROTOCOLS
 from sso_connectors.protocols.saml2.protocol import Saml2
 from sso_connectors.protocols.saml2.response import MAX_BYTES, SamlAnswer
 from tests import idp as provider
+from tests.agent import CALLBACK
 from tests.conftest import ConnectorMaker
 from tests.idp import OMIT, IdP, SigningKey, form_value
 
@@ -34,7 +35,7 @@ HONEST: Final = form_value(IdP().answer(asked(begun())))
 
 
 def request(body: bytes | str = b"", content_type: str = FORM, **extra: Any) -> HttpRequest:
-    return RequestFactory().post("/", body, content_type=content_type, **extra)
+    return RequestFactory().post(CALLBACK, body, content_type=content_type, **extra)
 
 
 def receive(body: bytes | str = b"", content_type: str = FORM, **extra: Any) -> SamlAnswer | None:
