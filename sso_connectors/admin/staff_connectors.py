@@ -3,12 +3,11 @@
 from typing import Any, Final
 
 from django import forms
-from django.contrib.auth import authenticate
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from users.models import User
+from users.passwords import check_own_password
 
 from ..models import Connector, Link
 
@@ -66,16 +65,10 @@ def links_of_staff(connectors: Any) -> QuerySet[Link]:
 
 
 def wrong_password(request: HttpRequest, typed: str) -> Any:
-    """What is wrong with the password that a superuser typed for their own; "" if it is right.
-
-    Through `authenticate`, so that django-axes counts a wrong one as any guess: a session that was left
-    open, or stolen, must not become a place to guess at.
-    """
-    user = request.user
-    if not isinstance(user, User) or not user.has_usable_password():
+    """What is wrong with the password that a superuser typed for their own; "" if it is right."""
+    if not request.user.has_usable_password():
         return _NONE
-    found = authenticate(request, username=user.username, password=typed) if typed else None
-    return "" if found is not None and found.pk == user.pk else _WRONG
+    return "" if typed and check_own_password(request, typed) else _WRONG
 
 
 def own_password_field() -> forms.CharField:

@@ -1,9 +1,12 @@
 """OpenID Connect (Core 1.0, Discovery 1.0): what all OpenID providers share, and the generic one."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from social_core.backends.open_id_connect import OpenIdConnectAuth
 from social_core.exceptions import AuthResponseError, AuthSessionError
@@ -191,9 +194,7 @@ _OF_A_METHOD: Final[Mapping[str, str]] = {
 def issuer_of_one_tenant(text: str) -> str:
     """An Option's `clean` for the issuer of a provider that has no method of its own."""
     text = server_url(text)
-    address = read_address(text)
-    of_many = address.scheme == "https" and address.port in (None, 443)
-    method = _OF_A_METHOD.get(address.host) if of_many else None
+    method = _method_of(text)
     if method:
         raise ValidationError(
             _(
@@ -203,6 +204,12 @@ def issuer_of_one_tenant(text: str) -> str:
             params={"method": method},
         )
     return text
+
+
+def _method_of(issuer: str) -> str | None:
+    address = read_address(issuer)
+    of_many = address.scheme == "https" and address.port in (None, 443)
+    return _OF_A_METHOD.get(address.host) if of_many else None
 
 
 def server_url(text: str) -> str:
@@ -239,6 +246,21 @@ class GenericOpenIdConnect(OpenIdConnect):
             is_switch=True,
         ),
     )
+
+    # As `missing_options` says it, for those that an older version took.
+    lacks_tenant = reduce(
+        or_,
+        (
+            Q(options__issuer=f"https://{host}") | Q(options__issuer__startswith=f"https://{host}/")
+            for host in _OF_A_METHOD
+        ),
+    )
+
+    @classmethod
+    def missing_options(cls, options: Mapping[str, Any]) -> list[str]:
+        """Also an issuer at which people of any customer sign in: nobody could say whose people may."""
+        missing = super().missing_options(options)
+        return missing or (["issuer"] if _method_of(options["issuer"]) else [])
 
     @classmethod
     def issuer_of(cls, options: Mapping[str, Any]) -> str:

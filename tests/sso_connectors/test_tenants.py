@@ -164,7 +164,7 @@ def test_lists_agree_with_the_connectors(make_connector: ConnectorMaker) -> None
     ],
 )
 def test_generic_method_takes_no_issuer_of_many_tenants(issuer: str) -> None:
-    with pytest.raises(ValidationError, match="Choose the method"):
+    with pytest.raises(ValidationError, match="Choose the authentication method"):
         GenericOpenIdConnect.clean_options({"issuer": issuer})
     assert GenericOpenIdConnect.clean_options({"issuer": "https://acme.my.salesforce.com"})
 
@@ -174,3 +174,37 @@ def test_pasted_document_of_slack_leads_to_its_own_method() -> None:
     differences = read_into({"paste": address, "type": "oauth2"}).differences
     read = {each.name: each.value for each in differences}
     assert read == {"type": "oauth2", "authentication_method": "slack"}
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://slack.com",
+        "https://slack.com/",
+        "https://login.salesforce.com",
+        "https://test.salesforce.com/",
+        "https://accounts.google.com",
+    ],
+)
+def test_generic_one_at_an_issuer_of_everybody(
+    make_connector: ConnectorMaker, agent: Agent, maker: Browser, issuer: str
+) -> None:
+    """An older version took such issuers; whoever runs another workspace could have named anybody."""
+    made = make_oauth2(make_connector, "oidc", {"issuer": "https://idp.example"}, enabled=False)
+    Connector.objects.filter(pk=made.pk).update(
+        enabled=True, options={"issuer": issuer}, issuer_url=issuer
+    )
+    connector = Connector.objects.get()
+
+    assert (connector.state, connector.signs_in) == ("draft", False)
+    assert agent.open().status_code == 403
+    assert Connector.objects.filter(attention.WITHOUT_TENANT).get() == connector
+    assert maker.get("/maker/sso_connectors/connector/?state=draft").context["cl"].result_count == 1
+
+
+def test_generic_one_elsewhere_is_complete(make_connector: ConnectorMaker) -> None:
+    for number, issuer in enumerate(
+        ("https://slack.com.idp.example", "https://idp.example/slack.com", "https://xslack.com")
+    ):
+        make_oauth2(make_connector, "oidc", {"issuer": issuer}, reference=f"o{number}")
+    assert not Connector.objects.filter(attention.WITHOUT_TENANT).exists()

@@ -208,7 +208,11 @@ def test_wrong_ones_count_against_the_lock(root: Client, connector: Connector, i
     address = page(connector, "change")
     for number in range(10):
         root.post(address, form(idp, staff_may_sign_in="on", own_password=f"wrong {number}"))
-    assert AccessAttempt.objects.get().username == "root@maker.example"
+    guesses = AccessAttempt.objects.get()
+    assert guesses.username == "root@maker.example"
+    # What was typed nearby, in the form or as the password itself, is written down nowhere.
+    assert "wrong" not in f"{guesses.post_data}{guesses.get_data}"
+    assert "idp" not in guesses.post_data
     root.post(address, form(idp, staff_may_sign_in="on", own_password=PASSWORD))
     assert not Connector.objects.get().staff_may_sign_in, "locked, and the right one says nothing"
 
