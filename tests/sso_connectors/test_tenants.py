@@ -71,7 +71,7 @@ def test_old_one_is_marked_and_nobody_signs_in(
     attempt = Attempt.objects.get()
     option = TENANTS[method][0]
     assert attempt.detail == f"The connector is draft. It lacks the option {option}."
-    assert f"it lacks the option {option}, without" in diagnose(attempt).summary
+    assert f"Missing option: {option}. Without" in diagnose(attempt).summary
     assert connector.enabled, "nothing was switched off on its own"
     user.is_superuser = True
     (figure,) = [each for each in Overview(user).figures if "tenant" in each.label]
