@@ -28,7 +28,7 @@ PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # Measured where no test is left out; it doubles the time.
 COVERAGE := --cov --cov-report=term-missing:skip-covered
 # The files that decide who gets in.
-DECIDES := sso_connectors/login.py,sso_connectors/links.py,sso_connectors/pending.py,sso_connectors/backends.py,sso_connectors/protocols/*
+DECIDES := sso_connectors/login/flow.py,sso_connectors/login/admission.py,sso_connectors/models/pending_login.py,sso_connectors/login/sessions.py,sso_connectors/protocols/*
 
 .PHONY: test
 test: $(DEVELOPMENT)  ## Run all tests on SQLite (pytest's arguments in ARGS)

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 from redis.exceptions import RedisError
 
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.pending_login import PendingLogin
 
 from .middleware import GetResponse, is_in_networks, is_trusted_proxy
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from sso_connectors.throttle import counted_as
+from sso_connectors.login.throttle import counted_as
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

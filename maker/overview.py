@@ -17,9 +17,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sso_connectors import attention
-from sso_connectors.attempts import Attempt, Outcome, Purpose
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt, Outcome, Purpose
+from sso_connectors.operations import attention
 from users.models import User
 
 from .chart import Bar, Drawing, stacked

@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.views import defaults
 from django.views.decorators.http import require_POST, require_safe
 
-from sso_connectors import addresses, last_connector
-from sso_connectors.login import can_ask_again
+from sso_connectors import addresses
+from sso_connectors.login import last_connector
+from sso_connectors.login.flow import can_ask_again
 
 
 @require_safe

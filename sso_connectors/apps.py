@@ -8,7 +8,8 @@ class SsoConnectorsConfig(AppConfig):
     verbose_name = _("Single sign-on")
 
     def ready(self) -> None:
-        from . import backends, checks  # noqa: F401 - registers the system checks
+        from .login import sessions
+        from .operations import system_checks  # noqa: F401 - registers the system checks
         from .protocols.oauth2 import revocation  # noqa: F401 - connects its signals
 
-        user_logged_in.connect(backends.limit_session, dispatch_uid="limit_session")
+        user_logged_in.connect(sessions.limit_session, dispatch_uid="limit_session")

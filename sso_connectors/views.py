@@ -9,9 +9,13 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from . import addresses, browser, last_connector, login, states
-from .attempts import IS_CODE, Attempt
-from .errors import (
+from . import addresses
+from .login import browser, connector_state, flow, last_connector
+from .login.turns import waits_so_far
+from .models.attempt import IS_CODE, Attempt
+from .network.exchanges import HostBusy
+from .protocols import Departure
+from .results.errors import (
     STATUSES,
     IdentityProviderError,
     LoginError,
@@ -19,9 +23,6 @@ from .errors import (
     NotAdmitted,
     ResponseRefused,
 )
-from .exchanges import HostBusy
-from .protocols import Departure
-from .turns import waits_so_far
 
 # The identity provider answered about somebody, who may have sat there before. All three look the same,
 # so that the page tells nobody whether it is the person we don't know.
@@ -43,7 +44,7 @@ def login_address(request: HttpRequest, reference: str) -> HttpResponse:
         return HttpResponseRedirect(f"{addresses.base_url()}{request.get_full_path()}")
     secret = browser.browser_of(request) or browser.new_browser()
     try:
-        departure = login.begin_login(
+        departure = flow.begin_login(
             request,
             reference=reference,
             next_path=request.GET.get("next", ""),
@@ -71,7 +72,7 @@ def callback(request: HttpRequest, reference: str = "") -> HttpResponse:
     if request.method == "HEAD":
         return HttpResponse()
     if "failed" in request.GET:
-        states.note_came_back(request.GET["failed"], browser=browser.browser_of(request))
+        connector_state.note_came_back(request.GET["failed"], browser=browser.browser_of(request))
         return _failure(request, request.GET["failed"])
     try:
         if "unsolicited" in request.GET:
@@ -85,16 +86,16 @@ def callback(request: HttpRequest, reference: str = "") -> HttpResponse:
 
 def _receive(request: HttpRequest) -> HttpResponse:
     try:
-        query = login.receive_answer(request)
+        query = flow.receive_answer(request)
     except LoginError as error:
         if not error.attempt_code:
             return _failure(request, "", error.status)
         query = {"failed": error.attempt_code}
-    return HttpResponseRedirect(login.callback_address(query), status=HTTPStatus.SEE_OTHER)
+    return HttpResponseRedirect(flow.callback_address(query), status=HTTPStatus.SEE_OTHER)
 
 
 def _complete(request: HttpRequest) -> HttpResponse:
-    finished = login.complete_login(request, browser=browser.browser_of(request))
+    finished = flow.complete_login(request, browser=browser.browser_of(request))
     response = HttpResponseRedirect(finished.onward)
     if finished.connector is not None:
         last_connector.remember(response, finished.connector)
@@ -117,7 +118,7 @@ def _wait(request: HttpRequest) -> HttpResponse:
 
 def _begin_again(request: HttpRequest, token: str) -> HttpResponse:
     secret = browser.browser_of(request) or browser.new_browser()
-    onward = login.begin_again(request, token=token, browser=secret)
+    onward = flow.begin_again(request, token=token, browser=secret)
     if isinstance(onward, Departure):
         return depart(request, onward, secret)
     return render(request, "sso_connectors/choose.html", {"connectors": onward})
@@ -152,7 +153,7 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
     if IS_CODE(code):
         attempt = Attempt.objects.select_related("connector").filter(code=code).first()
     if attempt and attempt.is_test and attempt.starter_id == request.user.pk:
-        return HttpResponseRedirect(login.result_address(attempt))
+        return HttpResponseRedirect(flow.result_address(attempt))
     if status is None:
         status = STATUSES.get(attempt.cause if attempt else "", NoSuchLogin.status)
     return render(
@@ -161,7 +162,7 @@ def _failure(request: HttpRequest, code: str, status: HTTPStatus | None = None) 
         {
             "code": attempt.code if attempt else "",
             # The address of this page may have been good for one time.
-            "language_next": login.callback_address({"failed": code}),
+            "language_next": flow.callback_address({"failed": code}),
             "connector": attempt.connector if attempt else None,
             "cause": attempt.cause if attempt else "",
             "status": status,
@@ -177,6 +178,6 @@ def _for_somebody_else(attempt: Attempt | None) -> dict[str, Any]:
         return {}
     if attempt.connector.force_authn:  # trying again asks for the password already
         return {}
-    if login.can_ask_again(attempt.connector):
+    if flow.can_ask_again(attempt.connector):
         return {"address_for_another": f"{attempt.connector.login_address}?again=1"}
     return {"sign_out_first": True}

@@ -153,7 +153,7 @@ def agent() -> Agent:
 def client_of(user: User) -> Client:
     """The browser of somebody who is signed in to the Maker by password."""
     client = Client(HTTP_HOST=HOST)
-    client.force_login(user, backend="sso_connectors.backends.PasswordBackend")
+    client.force_login(user, backend="sso_connectors.login.sessions.PasswordBackend")
     return client
 
 

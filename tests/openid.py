@@ -22,7 +22,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from sso_connectors.encryption import Secret
+from sso_connectors.secrets.encryption import Secret
 
 from .idp import OMIT
 from .vendors.server import LoopbackServer

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sso_connectors import outbound
+from sso_connectors.network import http_client
 
 
 class AnotherWayOut(BaseException):
@@ -27,7 +27,7 @@ def refuse_any_other_way_out(*, but_ports: Collection[int] = ()) -> Iterator[Non
         def connect(self: socket.socket, address: Any) -> Any:
             if (
                 self.family in {socket.AF_INET, socket.AF_INET6}
-                and not isinstance(self, outbound.TimedSocket)
+                and not isinstance(self, http_client.TimedSocket)
                 and address[1] not in but_ports
             ):
                 self.close()

@@ -14,7 +14,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidSignature, SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from sso_connectors.certificates import SigningCertificate
+from sso_connectors.certificates.parsing import SigningCertificate
 from sso_connectors.protocols.saml2.signature import SAML, SignatureError, check_shape, verified
 from sso_connectors.protocols.saml2.xmldsig import DS
 

@@ -20,7 +20,7 @@ def start(setup: Message) -> Answering:
     size = Size(**setup)
     call_command("migrate", verbosity=0)
     client = Client(HTTP_HOST=_HOST)
-    client.force_login(fill(size), backend="sso_connectors.backends.PasswordBackend")
+    client.force_login(fill(size), backend="sso_connectors.login.sessions.PasswordBackend")
     measured = list(pages(size))
     for page in measured:  # imports and caches that only the first requests pay for
         _open(client, page)

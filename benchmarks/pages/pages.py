@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt
 from users.models import User
 
 from .size import Size

@@ -14,9 +14,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, ConnectorType, Link, PendingLogin
-from sso_connectors.pending import LIFETIME
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import LIFETIME
 from users.models import User
 
 from ..filled import product

@@ -1,7 +1,7 @@
 """The product: SamlAnswer(...).complete(...), every check included, without HTTP and database."""
 
-from sso_connectors.attempts import Checks
 from sso_connectors.protocols.saml2.response import SamlAnswer
+from sso_connectors.results.checks import Checks
 from tests.sso_connectors.protocols.saml2.reading import begun
 
 from ..worker import Answering, Message

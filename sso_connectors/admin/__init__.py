@@ -1,5 +1,10 @@
-"""The product's screens in the Maker."""
+"""The product's screens in the Maker: a folder for each, and what they share.
 
-from . import attempts, connectors, user_card
+Importing the three registers all of them.
+"""
 
-__all__ = ["attempts", "connectors", "user_card"]
+from .attempts.model_admin import AttemptAdmin
+from .connectors.model_admin import ConnectorAdmin
+from .users.card import UserCard
+
+__all__ = ["AttemptAdmin", "ConnectorAdmin", "UserCard"]

@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 
 from users.models import User
 
-from ..bulk_history import history_together
+from ..history.bulk import history_together
 
 _NAMED: Final = 20
 

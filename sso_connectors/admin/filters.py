@@ -10,8 +10,8 @@ from django.utils.translation import pgettext_lazy
 
 from users.models import User
 
-from .. import attention
 from ..models import Connector
+from ..operations import attention
 
 
 class CertificateFilter(admin.SimpleListFilter):

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from users.models import User
 
 from ..roles import ROLES
-from .stream import logged
+from .history.entries import logged
 
 # What Django lets anybody be given on each model, by how its code name begins.
 _VERBS: Final = {

@@ -10,9 +10,9 @@ from typing import NoReturn
 
 from django.db import IntegrityError, transaction
 
-from ..bulk_history import history_together
+from ..history.bulk import history_together
+from ..history.reasons import APPLIED
 from ..models import Connector
-from ..records import APPLIED
 from .connectors import KEYS, Difference, complain_of_constraints, difference_of
 from .file import Entry, File, Refused
 from .locks import in_batches, lock_entries

@@ -8,11 +8,11 @@ from typing import Any, Final
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from ..certificates import load_certificates
-from ..encryption import UnreadableSecret
+from ..certificates.parsing import load_certificates
 from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat, RedirectUri
+from ..models.validators import sealed_client_secret
 from ..providers import PROVIDERS, trusted_provider
-from ..typed import sealed_client_secret
+from ..secrets.encryption import UnreadableSecret
 from .file import Entry, kind
 
 _TEXT: Final[tuple[str, ...]] = (

@@ -15,10 +15,10 @@ from django.db.models import F
 from users.models import User
 from users.usernames import normalise_username
 
-from ..bulk_history import copy_to_history, history_together
+from ..history.bulk import copy_to_history, history_together
+from ..history.reasons import APPLIED
 from ..models import Link
 from ..protocols.oauth2.revocation import revoke_of_all_inactive
-from ..records import APPLIED
 from .connector_changes import Comparison as Connectors
 from .file import Entry, File, Refused, kind
 from .locks import in_batches, lock_entries

@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..attempts import Attempt, Outcome
-from ..kept import LEFT_OUT
 from ..models import ConnectorType, RedirectUri, redirect_address
-from ..pending import LIFETIME
+from ..models.attempt import Attempt, Outcome
+from ..models.pending_login import LIFETIME
+from ..results.checks import LEFT_OUT
 from . import admission, causes, oauth2, saml2
 from .sentences import HIDDEN, Finding, Service, Turn
 from .services import service_of

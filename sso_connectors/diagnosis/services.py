@@ -5,9 +5,9 @@ from typing import Final
 
 from django_stubs_ext import StrOrPromise
 
-from ..idp_words import Words, recognise
 from ..models import Connector, ConnectorType
 from ..providers import PROVIDERS
+from ..reader.idp_words import Words, recognise
 from .sentences import Service, Topic
 
 # Beside what they call our fields: the settings that a failed check leads to, as docs/idp has them.

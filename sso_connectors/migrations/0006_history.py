@@ -6,14 +6,14 @@ import django.utils.timezone
 import simple_history.models
 import sso_connectors.addresses
 import sso_connectors.models
-import sso_connectors.typed
+import sso_connectors.models.validators
 from django.conf import settings
 from django.db import migrations, models
 
 
 def describe_certificates(apps, schema_editor):
     """Rows and the first end of the certificates that connectors have already."""
-    from sso_connectors.certificates import load_certificates
+    from sso_connectors.certificates.parsing import load_certificates
 
     Connector = apps.get_model('sso_connectors', 'Connector')
     Certificate = apps.get_model('sso_connectors', 'Certificate')
@@ -50,14 +50,14 @@ class Migration(migrations.Migration):
                 ('type', models.CharField(choices=[('saml2', 'SAML v2'), ('oauth2', 'OAUTH 2')], default='saml2', max_length=10, verbose_name='type')),
                 ('enabled', models.BooleanField(default=False, help_text='Agents can sign in through it.', verbose_name='enabled')),
                 ('authentication_method', models.CharField(blank=True, choices=sso_connectors.models.authentication_methods, max_length=20, verbose_name='authentication method')),
-                ('client_id', models.CharField(blank=True, help_text='From the app that was registered for this product at the provider.', max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='client ID')),
+                ('client_id', models.CharField(blank=True, help_text='From the app that was registered for this product at the provider.', max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='client ID')),
                 ('options', models.JSONField(blank=True, default=dict, help_text='What this authentication method needs besides: a subdomain, a tenant, a host.', verbose_name='options')),
-                ('issuer_url', models.CharField(blank=True, help_text='What the identity provider calls itself: its entity ID, to the letter.', max_length=1024, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='issuer URL')),
+                ('issuer_url', models.CharField(blank=True, help_text='What the identity provider calls itself: its entity ID, to the letter.', max_length=1024, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='issuer URL')),
                 ('endpoint', models.CharField(blank=True, help_text="Where browsers are sent to sign in: the identity provider's single sign-on URL.", max_length=2048, validators=[sso_connectors.addresses.validate_endpoint], verbose_name='endpoint')),
                 ('identifier_format', models.CharField(blank=True, choices=[('emailAddress', 'emailAddress'), ('persistent', 'persistent'), ('unspecified', 'unspecified'), ('windowsDomainQualifiedName', 'windowsDomainQualifiedName'), ('none', 'none (ask for none)')], default='emailAddress', help_text='What we ask the identity provider to call the person by.', max_length=30, verbose_name='SAML identifier format')),
                 ('certificates', models.TextField(blank=True, help_text="The identity provider's signing certificate, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----. Several during a roll-over; a whole metadata file will do.", verbose_name='certificate')),
                 ('binding', models.CharField(choices=[('redirect', 'HTTP-Redirect'), ('post', 'HTTP-POST')], default='redirect', help_text='How our request travels to the endpoint.', max_length=10, verbose_name='request binding')),
-                ('username_attribute', models.CharField(blank=True, help_text="The attribute that holds the person's e-mail address. Empty: the identifier, where that is an e-mail address, else the usual attributes.", max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='username attribute')),
+                ('username_attribute', models.CharField(blank=True, help_text="The attribute that holds the person's e-mail address. Empty: the identifier, where that is an e-mail address, else the usual attributes.", max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='username attribute')),
                 ('force_authn', models.BooleanField(default=False, help_text='For shared PCs: the identity provider asks each time, whoever sat there before.', verbose_name='ask for the password again')),
                 ('contact', models.EmailField(blank=True, help_text="Whom an agent asks when signing in fails, and whom a certificate's end concerns.", max_length=254, verbose_name='contact')),
                 ('staff_may_sign_in', models.BooleanField(default=False, help_text='Whoever runs this identity provider can then enter the Maker as your staff.', verbose_name='staff may sign in')),

@@ -8,7 +8,7 @@ BATCH = 500
 
 def begin(apps, schema_editor):
     """Without a first version, the first change of what is older could not be told."""
-    from sso_connectors.encryption import UnreadableSecret
+    from sso_connectors.secrets.encryption import UnreadableSecret
 
     app, user = settings.AUTH_USER_MODEL.split('.')
     now = timezone.now()

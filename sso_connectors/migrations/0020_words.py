@@ -4,8 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import sso_connectors.addresses
-import sso_connectors.encryption
-import sso_connectors.typed
+import sso_connectors.secrets.encryption
+import sso_connectors.models.validators
 from django.conf import settings
 from django.db import migrations, models
 
@@ -66,12 +66,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='connector',
             name='client_id',
-            field=models.CharField(blank=True, help_text='From the app that is registered for this product at the identity provider.', max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='client ID'),
+            field=models.CharField(blank=True, help_text='From the app that is registered for this product at the identity provider.', max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='client ID'),
         ),
         migrations.AlterField(
             model_name='connector',
             name='client_secret',
-            field=sso_connectors.encryption.SecretField(blank=True, editable=False, help_text='From the same app. Stored encrypted, and never shown again.', null=True, verbose_name='client secret'),
+            field=sso_connectors.secrets.encryption.SecretField(blank=True, editable=False, help_text='From the same app. Stored encrypted, and never shown again.', null=True, verbose_name='client secret'),
         ),
         migrations.AlterField(
             model_name='connector',
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='connector',
             name='issuer_url',
-            field=models.CharField(blank=True, help_text="The identity provider's entity ID, letter by letter.", max_length=1024, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='issuer URL'),
+            field=models.CharField(blank=True, help_text="The identity provider's entity ID, letter by letter.", max_length=1024, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='issuer URL'),
         ),
         migrations.AlterField(
             model_name='connector',
@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='connector',
             name='username_attribute',
-            field=models.CharField(blank=True, help_text="The attribute that contains the person's e-mail address. If empty, the identifier (NameID) is used if it is an e-mail address, otherwise the usual attributes.", max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='username attribute'),
+            field=models.CharField(blank=True, help_text="The attribute that contains the person's e-mail address. If empty, the identifier (NameID) is used if it is an e-mail address, otherwise the usual attributes.", max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='username attribute'),
         ),
         migrations.AlterField(
             model_name='historicalconnector',
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='historicalconnector',
             name='client_id',
-            field=models.CharField(blank=True, help_text='From the app that is registered for this product at the identity provider.', max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='client ID'),
+            field=models.CharField(blank=True, help_text='From the app that is registered for this product at the identity provider.', max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='client ID'),
         ),
         migrations.AlterField(
             model_name='historicalconnector',
@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='historicalconnector',
             name='issuer_url',
-            field=models.CharField(blank=True, help_text="The identity provider's entity ID, letter by letter.", max_length=1024, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='issuer URL'),
+            field=models.CharField(blank=True, help_text="The identity provider's entity ID, letter by letter.", max_length=1024, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='issuer URL'),
         ),
         migrations.AlterField(
             model_name='historicalconnector',
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='historicalconnector',
             name='username_attribute',
-            field=models.CharField(blank=True, help_text="The attribute that contains the person's e-mail address. If empty, the identifier (NameID) is used if it is an e-mail address, otherwise the usual attributes.", max_length=255, validators=[sso_connectors.typed.refuse_control_characters], verbose_name='username attribute'),
+            field=models.CharField(blank=True, help_text="The attribute that contains the person's e-mail address. If empty, the identifier (NameID) is used if it is an e-mail address, otherwise the usual attributes.", max_length=255, validators=[sso_connectors.models.validators.refuse_control_characters], verbose_name='username attribute'),
         ),
         migrations.AlterField(
             model_name='link',

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ..attempts import Checks
-from ..identity import Identity
 from ..models import Connector, Link
-from ..pending import PendingLogin
+from ..models.pending_login import PendingLogin
+from ..results.checks import Checks
+from ..results.identity import Identity
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
-from ..errors import BadMessage
+from ..results.errors import BadMessage
 
 MAX_FORM_BYTES: Final = 512 * 1024
 

@@ -27,9 +27,10 @@ from social_core.exceptions import (
 )
 from social_core.utils import http_error, url_add_parameters
 
-from .. import addresses, outbound
-from ..attempts import Checks
-from ..identity import Grant
+from .. import addresses
+from ..network import http_client
+from ..results.checks import Checks
+from ..results.identity import Grant
 from .options import Option
 from .secrecy import Secrets
 from .strategy import ClientStrategy
@@ -303,10 +304,10 @@ class Provider(BaseOAuth2[Any]):
         for sent in (data or {}, params or {}, json or {}):
             self._know(sent)
         try:
-            response = outbound.request(
+            response = http_client.request(
                 method, url, params=params, data=data, json=json, headers=headers, auth=auth
             )
-        except outbound.OutboundError as error:
+        except http_client.OutboundError as error:
             raise AuthProviderError(
                 self, str(error), code="connection_failed", stage=stage
             ) from error

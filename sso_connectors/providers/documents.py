@@ -16,7 +16,7 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 from social_core.exceptions import SocialAuthBaseException
 
-from ..errors import LoginError
+from ..results.errors import LoginError
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from ..errors import ResponseRefused
+from ..results.errors import ResponseRefused
 from .base import Claims
 from .oidc import OpenIdConnect
 from .options import Option, domain

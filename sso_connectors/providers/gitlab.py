@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from ..reachable import validate_server_url
+from ..network.address_policy import validate_server_url
 from .oidc import OpenIdConnect
 from .options import Option, fitting
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from social_core.backends.oauth import BaseOAuth2PKCE
 from social_core.exceptions import AuthResponseError, SocialAuthBaseException
 
-from ..identity import Grant
+from ..results.identity import Grant
 from .base import Claims, Provider
 from .options import Option, fitting
 

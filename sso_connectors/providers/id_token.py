@@ -15,8 +15,8 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from ..attempts import Checks
-from ..errors import ResponseRefused
+from ..results.checks import Checks
+from ..results.errors import ResponseRefused
 
 SKEW: Final = timedelta(seconds=120)
 OLDEST: Final = timedelta(minutes=10)

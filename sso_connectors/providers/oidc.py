@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from social_core.backends.open_id_connect import OpenIdConnectAuth
 from social_core.exceptions import AuthResponseError, AuthSessionError
 
-from ..errors import ResponseRefused
-from ..reachable import validate_server_url
+from ..network.address_policy import validate_server_url
+from ..results.errors import ResponseRefused
 from ..web_address import read_address
 from . import documents, id_token
 from .base import Claims, Provider

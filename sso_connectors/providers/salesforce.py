@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ..identity import Grant
+from ..results.identity import Grant
 from .base import Claims
 from .oidc import OpenIdConnect
 from .options import Option, fitting

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from social_core.backends.oauth import BaseOAuth2PKCE
 from social_core.exceptions import AuthResponseError
 
-from ..errors import ResponseRefused
-from ..identity import Grant
+from ..results.errors import ResponseRefused
+from ..results.identity import Grant
 from .base import Claims, Provider
 from .options import Option
 

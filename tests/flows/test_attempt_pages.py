@@ -12,8 +12,8 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
+from sso_connectors.models.attempt import Attempt
 from tests.accessibility import (
     expect_accessible,
     expect_accessible_in_each_theme,

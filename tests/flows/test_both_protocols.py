@@ -6,10 +6,10 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 
-from sso_connectors import login
-from sso_connectors.attempts import Attempt
+from sso_connectors.login import flow
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.pending_login import PendingLogin
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.openid import OpenIdProvider
@@ -182,7 +182,7 @@ def test_connector_is_deleted_while_a_login_begins(
     agent: Agent, connector: Connector, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the attempt is stored, or before the login is: a provider may be asked in between."""
-    real: Any = getattr(login, step)
+    real: Any = getattr(flow, step)
 
     class Late(dict[str, Any]):
         def __getitem__(self, key: str) -> Any:
@@ -193,7 +193,7 @@ def test_connector_is_deleted_while_a_login_begins(
         Connector.objects.all().delete()
         return real(*arguments, **named)
 
-    monkeypatch.setattr(login, step, Late() if isinstance(real, dict) else late)
+    monkeypatch.setattr(flow, step, Late() if isinstance(real, dict) else late)
     response = agent.client.get(connector.login_address)
 
     assert refused(response, "unknown_connector", status=404).connector is None

@@ -9,18 +9,18 @@ import pytest
 from django.test import Client
 from lxml import etree
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.kept import MAX_ROW
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
-from sso_connectors.vault import Token
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin
+from sso_connectors.models.token import Token
+from sso_connectors.results.checks import MAX_ROW
 from tests.agent import OAUTH_CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT, IdP, other_key, read_redirect, saml, samlp
 from tests.openid import OpenIdProvider, answering
 from users.models import User
 
-from ..sso_connectors.test_kept import size_of
+from ..sso_connectors.results.test_checks import size_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(45)]
 

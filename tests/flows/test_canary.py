@@ -169,7 +169,7 @@ def test_fault_in_the_middle_of_a_login(
         raise RuntimeError("a fault of ours")
 
     answer = idp.respond(agent.start(), attributes={"secret": [IN_THE_ASSERTION]})
-    monkeypatch.setattr("sso_connectors.login.linked_user", break_down)
+    monkeypatch.setattr("sso_connectors.login.flow.linked_user", break_down)
     agent.client.raise_request_exception = False
     response = agent.post(answer)
     page = agent.client.get(response["Location"])

@@ -58,7 +58,7 @@ def test_tokens(
     link = Link.objects.get(user=make_user("alice@acme.example", connect(hub, make_connector)))
     root = User.objects.create_superuser("root@acme.example", "not looked for here")
     maker = Client(HTTP_HOST=HOST)
-    maker.force_login(root, backend="sso_connectors.backends.PasswordBackend")
+    maker.force_login(root, backend="sso_connectors.login.sessions.PasswordBackend")
     secrets = {"client secret": CLIENT_SECRET}
 
     def note(when: str) -> None:

@@ -17,9 +17,9 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from maker import views
-from sso_connectors.attempts import Attempt
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.secrets.encryption import Secret
 from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
+from sso_connectors.models.attempt import Attempt, Outcome
 from tests.conftest import ConnectorMaker, UserMaker
 
 from .pictures import look

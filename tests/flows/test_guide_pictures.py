@@ -18,11 +18,11 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from sso_connectors import last_connector
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.encryption import Secret
+from sso_connectors.login import last_connector
 from sso_connectors.models import Connector, Link
-from sso_connectors.vault import Token, TokenState
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.token import Token, TokenState
+from sso_connectors.secrets.encryption import Secret
 from tests.accessibility import expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker

@@ -10,8 +10,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from sso_connectors import as_code
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import SigningKey
 from users.models import User

@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import Browser, Page, expect
 
-from sso_connectors.attempts import Attempt
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.secrets.encryption import Secret
 from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import default_key

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from sso_connectors.attempts import Attempt
+from sso_connectors.models.attempt import Attempt
 from users.models import User
 
 from .pictures import look

@@ -12,9 +12,9 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin
 from tests.agent import CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT, IdP

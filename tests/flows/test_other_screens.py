@@ -12,10 +12,10 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from maker import views
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
-from sso_connectors.vault import Token, TokenState
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.token import Token, TokenState
+from sso_connectors.secrets.encryption import Secret
 from tests.agent import CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, form_value

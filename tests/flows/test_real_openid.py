@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector, Link
+from sso_connectors.models.attempt import Attempt, Outcome
 from sso_connectors.providers import documents
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker, UserMaker, require
 from tests.rigs import nanoidp, oidc_provider
 from tests.rigs.oidc_provider import ALGORITHMS, Algorithm, OpenIdProvider

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.certificates import load_certificates
+from sso_connectors.certificates.parsing import load_certificates
 from sso_connectors.models import Connector, Link
+from sso_connectors.models.attempt import Attempt, Outcome
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.rigs.process import IdentityProvider, PracticeUser
 from tests.rigs.simplesamlphp import NAME_ID_EMAIL, NAME_ID_PERSISTENT

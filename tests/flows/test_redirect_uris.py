@@ -12,10 +12,10 @@ import pytest
 from django.test import Client
 
 from sso_connectors import addresses
-from sso_connectors.attempts import Attempt
 from sso_connectors.diagnosis import diagnose
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import LIFETIME, PendingLogin
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.pending_login import LIFETIME, PendingLogin
 from tests.agent import CALLBACK, OAUTH_CALLBACK, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT, IdP

@@ -11,9 +11,9 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin
 from sso_connectors.protocols.saml2.statements import OBJECT_IDENTIFIER
 from tests.agent import CALLBACK, HOST, Agent
 from tests.conftest import ConnectorMaker, UserMaker
@@ -161,7 +161,7 @@ def test_expired_logins_are_cleared_by_later_ones(agent: Agent, connector: Conne
 def test_starts_are_throttled_by_address(
     agent: Agent, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sso_connectors.throttle.PER_MINUTE", 3)
+    monkeypatch.setattr("sso_connectors.login.throttle.PER_MINUTE", 3)
     with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False):
         statuses = [agent.open().status_code for _ in range(5)]
         elsewhere = agent.client.get("/api/sso/login/acme", REMOTE_ADDR="10.9.8.7")
@@ -175,7 +175,7 @@ def test_starts_are_throttled_by_address(
 def test_answers_and_last_steps_are_throttled_too(
     agent: Agent, connector: Connector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sso_connectors.throttle.PER_MINUTE", 1)
+    monkeypatch.setattr("sso_connectors.login.throttle.PER_MINUTE", 1)
     with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False):
         agent.post("x")
         assert agent.post("x").status_code == 429

@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt, Outcome
 from sso_connectors.providers import PROVIDERS
+from sso_connectors.secrets.encryption import Secret
 from tests.accessibility import (
     expect_accessible,
     expect_accessible_in_each_theme,

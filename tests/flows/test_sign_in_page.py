@@ -11,10 +11,10 @@ from django.http import HttpResponse
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sso_connectors import last_connector
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.encryption import Secret
+from sso_connectors.login import last_connector
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.secrets.encryption import Secret
 from tests.accessibility import expect_accessible, expect_no_sideways_scroll
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker

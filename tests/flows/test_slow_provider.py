@@ -12,12 +12,12 @@ from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from sso_connectors import exchanges
-from sso_connectors.attempts import Attempt, Outcome
+from sso_connectors.login.turns import MOST_WAITS
 from sso_connectors.models import Connector
-from sso_connectors.pending import PendingLogin, PendingState
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin, PendingState
+from sso_connectors.network import exchanges
 from sso_connectors.protocols.oauth2 import protocol
-from sso_connectors.turns import MOST_WAITS
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP

@@ -13,10 +13,10 @@ from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
-from sso_connectors.vault import Token
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin
+from sso_connectors.models.token import Token
 from tests.agent import HOST, Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, read_post_form, read_redirect
@@ -27,7 +27,7 @@ from .ways import Way
 
 pytestmark = pytest.mark.django_db
 
-PASSWORD_BACKEND = "sso_connectors.backends.PasswordBackend"
+PASSWORD_BACKEND = "sso_connectors.login.sessions.PasswordBackend"
 MAY_TEST = ("view_connector", "test_sign_in", "view_attempt")
 
 

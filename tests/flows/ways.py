@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib.sessions.models import Session
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt, Outcome
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker
 from tests.idp import PERSISTENT, IdP, read_redirect

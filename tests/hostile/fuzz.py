@@ -27,9 +27,9 @@ from typing import Final
 from django.conf import settings
 from lxml import etree
 
-from sso_connectors.attempts import Checks
-from sso_connectors.errors import BadMessage, LoginError
 from sso_connectors.protocols.saml2.response import SamlAnswer
+from sso_connectors.results.checks import Checks
+from sso_connectors.results.errors import BadMessage, LoginError
 from tests import idp as provider
 from tests.referee import compare
 from tests.rigs.process import say

@@ -20,14 +20,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
-from sso_connectors.attempts import Checks
-from sso_connectors.errors import LoginError
-from sso_connectors.identity import Identity
 from sso_connectors.models import Connector
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.pending_login import PendingLogin
 from sso_connectors.protocols.saml2 import response
 from sso_connectors.protocols.saml2.authn_request import authn_request
 from sso_connectors.protocols.saml2.response import SamlAnswer
+from sso_connectors.results.checks import Checks
+from sso_connectors.results.errors import LoginError
+from sso_connectors.results.identity import Identity
 from tests import idp as provider
 from tests.attacks import TAIL
 from tests.idp import IdP, SigningKey, read_redirect, saml

@@ -8,7 +8,7 @@ from lxml import etree
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from sso_connectors.certificates import SigningCertificate
+from sso_connectors.certificates.parsing import SigningCertificate
 from sso_connectors.protocols.saml2 import response
 from sso_connectors.protocols.saml2.signature import SAML, SignatureError, Verified
 

@@ -6,16 +6,7 @@ import pytest
 
 from sso_connectors.protocols.saml2 import response
 
-from .scoreboard import (
-    HONEST,
-    VICTIM,
-    Case,
-    all_cases,
-    play,
-    populate,
-    report,
-    score_all,
-)
+from .scoreboard import HONEST, VICTIM, Case, all_cases, play, populate, report, score_all
 from .test_fuzz import _no_mathematics
 
 pytestmark = pytest.mark.django_db

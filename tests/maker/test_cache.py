@@ -11,7 +11,8 @@ from django.test import Client
 from redis.exceptions import RedisError, TimeoutError
 
 from maker.cache import PATIENCE, PAUSE, CacheLeftAlone, _Pause
-from sso_connectors import outages, throttle
+from sso_connectors.login import throttle
+from sso_connectors.network import circuit_breaker
 from tests.agent import Agent
 from tests.idp import IdP
 from users.models import User
@@ -183,6 +184,6 @@ def test_callers_go_on_during_the_pause(hanging: Hanging, rf: Any) -> None:
         cache.get("a")
     throttle.brake(rf.get("/"), what="start")
     assert not throttle.due("something", every=60)
-    assert not outages.is_away("idp.example")
-    outages.note_failure("idp.example")
-    outages.note_answer("idp.example")
+    assert not circuit_breaker.is_away("idp.example")
+    circuit_breaker.note_failure("idp.example")
+    circuit_breaker.note_answer("idp.example")

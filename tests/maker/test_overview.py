@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from maker.chart import HEIGHT, round_up, stacked
 from maker.overview import BUSIEST, DAYS, Overview
-from sso_connectors import attention
-from sso_connectors.attempts import Attempt, Outcome, Purpose
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Connector, Link, Token
-from sso_connectors.vault import TokenState
+from sso_connectors.models.attempt import Attempt, Outcome, Purpose
+from sso_connectors.models.token import TokenState
+from sso_connectors.operations import attention
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
 
 pytestmark = pytest.mark.django_db

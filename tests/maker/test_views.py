@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector
+from sso_connectors.models.attempt import Attempt
 from tests.agent import HOST, Agent
 from tests.conftest import StaffMaker
 from tests.idp import IdP

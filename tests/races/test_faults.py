@@ -28,9 +28,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.backends import MAX_SESSION
-from sso_connectors.pending import HANDLE_LIFETIME, PendingLogin
+from sso_connectors.login.sessions import MAX_SESSION
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import HANDLE_LIFETIME, PendingLogin
 from tests.agent import CALLBACK, HOST, Agent
 from tests.idp import IdP
 from tests.rigs.process import free_port

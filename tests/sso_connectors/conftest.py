@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sso_connectors import outbound
+from sso_connectors.network import http_client
 from tests.network import PRODUCTION, Network
 from tests.vendors.hub import Hub
 
@@ -17,14 +17,14 @@ def network(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Network:
     settings.PUBLIC_BASE_URL = PRODUCTION
     stand_in = Network()
 
-    def connect(self: outbound.TimedSocket, place: tuple[Any, ...]) -> None:
+    def connect(self: http_client.TimedSocket, place: tuple[Any, ...]) -> None:
         stand_in.connected.append(place[0])
         if self.family == socket.AF_INET6:
             raise ConnectionRefusedError(111, "Connection refused")
         socket.socket.connect(self, ("127.0.0.1", stand_in.port))
 
     monkeypatch.setattr(socket, "getaddrinfo", stand_in.getaddrinfo)
-    monkeypatch.setattr(outbound.TimedSocket, "connect", connect)
+    monkeypatch.setattr(http_client.TimedSocket, "connect", connect)
     return stand_in
 
 

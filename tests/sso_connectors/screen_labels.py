@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sso_connectors.pasted.labels import Kind
+from sso_connectors.reader.labels import Kind
 
 LABELS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.ISSUER_URL: (

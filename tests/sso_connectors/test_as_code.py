@@ -21,7 +21,7 @@ from sso_connectors.providers import PROVIDERS
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import IdP, SigningKey, bare, default_key, ec_key, other_key, weak_key
 from tests.rivals import rival
-from tests.sso_connectors.test_certificates import certify
+from tests.sso_connectors.certificates.test_parsing import certify
 from users.models import User
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,9 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import LIFETIME, UNSOLICITED_PAUSE, PendingLogin
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.pending_login import LIFETIME, UNSOLICITED_PAUSE, PendingLogin
 from tests.idp import default_key
 from users.models import User
 

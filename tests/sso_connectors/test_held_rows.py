@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from sso_connectors import states
+from sso_connectors.login import connector_state
 from sso_connectors.models import Certificate, Connector
 from tests.agent import Agent
 from tests.idp import IdP, other_key
@@ -47,7 +47,7 @@ def _no_wait() -> Iterator[None]:
     """Whoever would wait for a row fails instead, at once."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no locks on rows; make test-postgres runs this")
-    states._noted.clear()
+    connector_state._noted.clear()
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '500ms'")
     yield
@@ -99,6 +99,6 @@ def test_a_login_that_begins_holds_nothing_up(
 def test_what_changed_meanwhile_is_not_overwritten(connector: Connector) -> None:
     loaded = Connector.objects.get()
     Connector.objects.update(updated_at=timezone.now())
-    states.note_passed(loaded)
+    connector_state.note_passed(loaded)
     connector.refresh_from_db()
     assert connector.tested_at is None

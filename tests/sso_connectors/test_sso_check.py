@@ -16,9 +16,9 @@ from cryptography.fernet import Fernet
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from sso_connectors import notices
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Certificate, Connector, Link, Token
+from sso_connectors.operations import certificate_mail
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import SigningKey, default_key
 from tests.rigs.process import free_port
@@ -330,14 +330,14 @@ def test_without_a_contact_it_is_said_and_still_due(told: Connector) -> None:
 
 def test_two_at_once_send_one(told: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second has read the row before the first remembered."""
-    first = notices.is_due
+    first = certificate_mail.is_due
 
     def meanwhile(ending: Any) -> bool:
-        monkeypatch.setattr(notices, "is_due", first)
+        monkeypatch.setattr(certificate_mail, "is_due", first)
         run("--mail")
         return first(ending)
 
-    monkeypatch.setattr(notices, "is_due", meanwhile)
+    monkeypatch.setattr(certificate_mail, "is_due", meanwhile)
     run("--mail")
     assert len(mail.outbox) == 1
 
@@ -539,7 +539,7 @@ class SilentServer(MailServer):
 def test_silent_mail_server_is_not_waited_for(
     told: Connector, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notices, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(certificate_mail, "_TIMEOUT", 0.2)
     began = time.monotonic()
     with served(SilentServer, settings):
         assert kinds("--mail") == (2, ["certificate_ending", "mail_failed"])

@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 
 from maker.overview import Overview
-from sso_connectors import attention
-from sso_connectors.admin.connector_list import StateFilter
-from sso_connectors.admin.reading import read_into
+from sso_connectors.admin.connectors.changelist import StateFilter
+from sso_connectors.admin.connectors.paste_result import read_into
 from sso_connectors.diagnosis import diagnose
 from sso_connectors.models import Attempt, Connector, Link
+from sso_connectors.operations import attention
 from sso_connectors.providers.oidc import GenericOpenIdConnect
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.exceptions import ValidationError
 
-from sso_connectors import addresses, reachable
+from sso_connectors import addresses
+from sso_connectors.network import address_policy
 from sso_connectors.web_address import WebAddress, host_of, read_address
 
 # What other parsers stumble over, or read in another way.
@@ -56,7 +57,7 @@ def test_what_is_no_address(text: Any) -> None:
     with pytest.raises(ValidationError):
         read_address(text)
     assert host_of(text) == ""
-    for validate in (addresses.validate_endpoint, reachable.validate_server_url):
+    for validate in (addresses.validate_endpoint, address_policy.validate_server_url):
         with pytest.raises(ValidationError):
             validate(text)
 
@@ -147,7 +148,7 @@ def test_any_text_is_an_address_or_a_validation_error(seed: int) -> None:
     for _each in range(1000):
         start = draw.choice(("https://", "https://", "http://", ""))
         text = start + "".join(draw.choices(_PIECES, k=draw.randrange(7)))
-        for validate in (addresses.validate_endpoint, reachable.validate_server_url):
+        for validate in (addresses.validate_endpoint, address_policy.validate_server_url):
             try:
                 validate(text)
             except ValidationError:

@@ -9,7 +9,7 @@ from django.test import Client
 
 from sso_connectors import as_code
 from tests.conftest import StaffMaker, UserMaker, client_of
-from tests.sso_connectors.admin.test_user_card import card
+from tests.sso_connectors.admin.users.test_card import card
 from users.models import User
 from users.passwords import GivenPasswordForm
 

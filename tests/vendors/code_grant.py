@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
-from sso_connectors.identity import Grant
+from sso_connectors.results.identity import Grant
 
 from .server import Handler, Refused, Reply, Request, VendorServer, as_json
 

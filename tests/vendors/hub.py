@@ -8,10 +8,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from sso_connectors.encryption import Secret
-from sso_connectors.identity import Grant, Identity
 from sso_connectors.models import Connector, Link, Token
 from sso_connectors.protocols import PROTOCOLS
+from sso_connectors.results.identity import Grant, Identity
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker
 
 from .code_grant import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, Tokens

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sso_connectors.encryption import Secret
 from sso_connectors.models import Attempt, Connector
 from sso_connectors.protocols.oauth2.protocol import client_of
 from sso_connectors.providers import PROVIDERS, Provider
+from sso_connectors.secrets.encryption import Secret
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sso_connectors.expiry import THRESHOLDS, Ending, endings
-from sso_connectors.findings import Finding, look
-from sso_connectors.notices import NO_CONTACT, tell_contacts
+from sso_connectors.operations.certificate_mail import NO_CONTACT, tell_contacts
+from sso_connectors.operations.expiry import THRESHOLDS, Ending, endings
+from sso_connectors.operations.report import Finding, look
 
 _WARNINGS: Final = 1
 _ERRORS: Final = 2

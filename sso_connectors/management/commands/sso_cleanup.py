@@ -8,11 +8,11 @@ from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt
-from sso_connectors.cleanup import close_attempts, delete_before
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.pending_login import PendingLogin
+from sso_connectors.models.token import Token
+from sso_connectors.operations.cleanup import close_attempts, delete_before
 from sso_connectors.protocols.oauth2.revocation import revoke_waiting
-from sso_connectors.vault import Token
 
 _MOST_TOKENS: Final = 20_000
 _SECONDS_FOR_TOKENS: Final = 20 * 60.0

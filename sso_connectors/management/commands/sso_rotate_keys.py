@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sso_connectors import key_rotation
+from sso_connectors.operations import key_rotation
 
 
 class Command(BaseCommand):

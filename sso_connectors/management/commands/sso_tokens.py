@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Lower
 
 from sso_connectors.models import Connector, Link, Token
+from sso_connectors.models.token import TokenState
 from sso_connectors.protocols.oauth2.tokens import needs_reconnect
-from sso_connectors.vault import TokenState
 
 
 class Command(BaseCommand):

@@ -15,10 +15,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from social_core.exceptions import AuthCanceled, SocialAuthBaseException
 
-from ... import addresses, exchanges, outbound
-from ...attempts import Checks, as_text
-from ...encryption import NoEncryptionKey, UnreadableSecret
-from ...errors import (
+from ... import addresses
+from ...models import Connector, ConnectorType, Link
+from ...models.pending_login import PendingLogin
+from ...models.token import CannotBeKept, Token
+from ...network import exchanges, http_client
+from ...providers import PROVIDERS, Client, Provider
+from ...results.checks import Checks, as_text
+from ...results.errors import (
     BadMessage,
     ConnectorNotReady,
     Declined,
@@ -31,11 +35,8 @@ from ...errors import (
     SecretUnreadable,
     in_english,
 )
-from ...identity import Identity
-from ...models import Connector, ConnectorType, Link
-from ...pending import PendingLogin
-from ...providers import PROVIDERS, Client, Provider
-from ...vault import CannotBeKept, Token
+from ...results.identity import Identity
+from ...secrets.encryption import NoEncryptionKey, UnreadableSecret
 from ..base import Answer, Arrival, Departure, Protocol
 from ..forms import posted
 
@@ -91,7 +92,7 @@ class OAuth2(Protocol):
         began = time.monotonic()
         host = self.host_to_ask(connector) if provider.asks_to_begin() else ""
         try:
-            with exchanges.under_way(host), outbound.within(MAX_SECONDS), _explained(provider):
+            with exchanges.under_way(host), http_client.within(MAX_SECONDS), _explained(provider):
                 url = str(provider.auth_url())
             addresses.validate_endpoint(url)  # as the browser gets it
         except ValidationError as error:
@@ -124,7 +125,7 @@ class OAuth2(Protocol):
         provider = provider_of(connector, pending, checks, received=received)
         checks.record("state", True, expected="that of this browser's login", received="the same")
         left = MAX_SECONDS - float(pending.asked.get(SPENT, 0))
-        with outbound.within(left), _explained(provider):
+        with http_client.within(left), _explained(provider):
             _check_issuer(provider, received, pending)
             _refuse_error(received)
             response: Any = provider.auth_complete()

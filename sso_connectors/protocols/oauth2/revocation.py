@@ -19,12 +19,12 @@ from social_core.exceptions import AuthCredentialError, SocialAuthBaseException
 
 from users.models import User
 
-from ... import outbound
-from ...encryption import UnreadableSecret
-from ...errors import LoginError
 from ...models import Connector, Link
+from ...models.token import Token
+from ...network import http_client
 from ...providers import PROVIDERS, Client
-from ...vault import Token
+from ...results.errors import LoginError
+from ...secrets.encryption import UnreadableSecret
 from .protocol import client_of
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def _revoke(token: Token) -> str:
                 "A token was dropped: its client is not known any more", token, "connector_changed"
             )
             return ""
-        with outbound.within(SECONDS_TO_ASK):
+        with http_client.within(SECONDS_TO_ASK):
             PROVIDERS[method](client).revoke(token.grant())
     except UnreadableSecret:
         return "secret_unreadable"

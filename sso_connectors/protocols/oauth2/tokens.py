@@ -17,14 +17,14 @@ from social_core.exceptions import AuthCredentialError, SocialAuthBaseException
 
 from users.models import User
 
-from ... import outbound
-from ...encryption import UnreadableSecret
-from ...errors import LoginError, SecretUnreadable
-from ...identity import Grant
-from ...links import obstacle
 from ...models import IS_REFERENCE, Connector, Link
+from ...models.link import obstacle
+from ...models.token import CannotBeKept, Token, TokenState
+from ...network import http_client
 from ...providers import PROVIDERS
-from ...vault import CannotBeKept, Token, TokenState
+from ...results.errors import LoginError, SecretUnreadable
+from ...results.identity import Grant
+from ...secrets.encryption import UnreadableSecret
 from .protocol import client_of
 
 logger = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ def _refresh(connector: Connector, token: Token) -> None:
         provider = PROVIDERS[connector.authentication_method](
             client_of(connector), memory={"grant_extra": dict(previous.extra)}
         )
-        with outbound.within(SECONDS_TO_ASK):
+        with http_client.within(SECONDS_TO_ASK):
             response = provider.refresh_token(previous.refresh_token)
         _write(token, provider.grant(response, previous=previous))
     except SecretUnreadable as error:

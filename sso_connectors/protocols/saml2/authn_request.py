@@ -12,7 +12,7 @@ from saml2.samlp import AuthnRequest, NameIDPolicy
 
 from ... import addresses
 from ...models import Binding, Connector, IdentifierFormat
-from ...pending import PendingLogin
+from ...models.pending_login import PendingLogin
 from ..base import Departure
 
 NAME_ID_FORMATS: Final = {

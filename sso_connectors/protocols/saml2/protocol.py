@@ -5,11 +5,11 @@ from datetime import datetime
 from django.http import HttpRequest
 
 from ... import addresses
-from ...attempts import Checks
-from ...errors import BadMessage, ResponseRefused
-from ...identity import Identity
 from ...models import Connector
-from ...pending import PendingLogin
+from ...models.pending_login import PendingLogin
+from ...results.checks import Checks
+from ...results.errors import BadMessage, ResponseRefused
+from ...results.identity import Identity
 from ..base import Departure, Protocol
 from ..forms import posted
 from .authn_request import authn_request

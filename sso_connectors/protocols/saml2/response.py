@@ -14,15 +14,15 @@ from typing import Any, Final
 from django.utils import timezone
 from lxml import etree
 
-from ... import addresses, safe_xml
-from ...attempts import Checks
-from ...certificates import SigningCertificate
-from ...errors import BadMessage, IdentityProviderError, ResponseRefused
-from ...identity import Identity
-from ...kept import kept_claims
+from ... import addresses
+from ...certificates.parsing import SigningCertificate
 from ...metrics import VERIFICATION
 from ...models import COMPLETE, Connector, ConnectorType, IdentifierFormat
-from ...pending import PendingLogin
+from ...models.pending_login import PendingLogin
+from ...network import safe_xml
+from ...results.checks import Checks, kept_claims
+from ...results.errors import BadMessage, IdentityProviderError, ResponseRefused
+from ...results.identity import Identity
 from ..base import Answer
 from .signature import SAML, SAMLP, SignatureError, claimed_fingerprint, verified
 from .statements import (

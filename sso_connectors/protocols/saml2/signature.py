@@ -16,9 +16,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from lxml import etree
 
-from ... import safe_xml
-from ...attempts import as_text
-from ...certificates import MIN_RSA_BITS, SigningCertificate
+from ...certificates.parsing import MIN_RSA_BITS, SigningCertificate
+from ...network import safe_xml
+from ...results.checks import as_text
 from .xmldsig import (
     DIGEST_METHODS,
     DS,

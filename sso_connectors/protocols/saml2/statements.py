@@ -10,9 +10,9 @@ from lxml import etree
 
 from users.usernames import normalise_username
 
-from ...attempts import Checks
-from ...idp_words import of_issuer
 from ...models import IdentifierFormat
+from ...reader.idp_words import of_issuer
+from ...results.checks import Checks
 from .authn_request import NAME_ID_FORMATS
 from .signature import SAML
 

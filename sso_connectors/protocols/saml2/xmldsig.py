@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
-from ...certificates import PublicKey
-from ...safe_xml import again
+from ...certificates.parsing import PublicKey
+from ...network.safe_xml import again
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"

@@ -9,9 +9,9 @@ from django.db.models import PROTECT
 from django.test import Client
 from django.utils import timezone
 
-from sso_connectors.admin import user_card
-from sso_connectors.attempts import Attempt
+from sso_connectors.admin.users import card
 from sso_connectors.models import Connector, Link, PendingLogin
+from sso_connectors.models.attempt import Attempt
 from tests.conftest import ConnectorMaker, StaffMaker, UserMaker
 from users.models import User
 
@@ -138,7 +138,7 @@ def test_who_stands_in_the_log_is_not_deleted(
         assert LogEntry.objects.filter(user=former).exists()
 
     # Nor by whoever does something between the page's look and the deletion.
-    monkeypatch.setattr(user_card.UserCard, "get_deleted_objects", nothing_to_say)
+    monkeypatch.setattr(card.UserCard, "get_deleted_objects", nothing_to_say)
     assert staff.post(address, {"post": "yes"}).status_code == 403
     assert LogEntry.objects.filter(user=former).exists()
 

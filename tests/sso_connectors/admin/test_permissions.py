@@ -13,7 +13,7 @@ from sso_connectors.admin.permissions import permission_name, role_name
 from tests.conftest import StaffMaker, UserMaker
 from users.models import User
 
-from .test_user_card import card, url_of
+from .users.test_card import card, url_of
 
 pytestmark = pytest.mark.django_db
 

@@ -19,15 +19,15 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from sso_connectors import roles
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Connector, Link
+from sso_connectors.models.attempt import Attempt
 from tests.agent import HOST, Agent
 from tests.conftest import ConnectorMaker, UserMaker, client_of
 from tests.idp import IdP, other_key
 from users.models import User
 
-from .test_connectors import form
-from .test_user_card import card
+from .connectors.test_model_admin import form
+from .users.test_card import card
 
 pytestmark = [pytest.mark.django_db, pytest.mark.row(34)]
 

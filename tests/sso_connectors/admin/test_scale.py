@@ -12,9 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.certificates import load_certificates
+from sso_connectors.certificates.parsing import load_certificates
 from sso_connectors.models import Connector, Link, PendingLogin
+from sso_connectors.models.attempt import Attempt, Outcome
 from tests.idp import IdP
 from users.models import User
 

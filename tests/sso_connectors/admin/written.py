@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import combinations, product
 from typing import Final
 
-from sso_connectors.errors import LoginError, TooManyStarts
+from sso_connectors.results.errors import LoginError, TooManyStarts
 
 # Stands where a value comes in that the source doesn't tell.
 VALUE: Final = "\ue000"

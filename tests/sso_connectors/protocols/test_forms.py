@@ -5,8 +5,8 @@ import io
 import pytest
 from django.test import RequestFactory
 
-from sso_connectors.errors import BadMessage
 from sso_connectors.protocols.forms import MAX_FORM_BYTES, posted
+from sso_connectors.results.errors import BadMessage
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"

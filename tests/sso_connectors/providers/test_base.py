@@ -10,9 +10,9 @@ import time_machine
 from django.core.exceptions import ValidationError
 from social_core.exceptions import AuthResponseError, AuthSessionError
 
-from sso_connectors.identity import Grant
 from sso_connectors.providers import PROVIDERS, Client, Option, Provider
 from sso_connectors.providers.strategy import ClientStrategy
+from sso_connectors.results.identity import Grant
 from tests.openid import OpenIdProvider, answering
 
 CLIENT = Client(client_id="a b", client_secret="s3cr3t:/+", issuer="https://idp.example")

@@ -17,9 +17,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from social_core.exceptions import AuthProviderError
 
-from sso_connectors.errors import ResponseRefused
 from sso_connectors.providers import PROVIDERS, Client, documents
 from sso_connectors.providers.oidc import OpenIdConnect
+from sso_connectors.results.errors import ResponseRefused
 from tests.openid import OpenIdProvider, a_key, answering
 from tests.rigs.process import free_port
 

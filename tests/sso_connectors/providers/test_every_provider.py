@@ -8,10 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from social_core.exceptions import SocialAuthBaseException
 
-from sso_connectors.identity import Grant
 from sso_connectors.models import Attempt, Connector, Link
 from sso_connectors.protocols.oauth2.tokens import ReconnectNeeded, access_token_for
 from sso_connectors.providers import PROVIDERS
+from sso_connectors.results.identity import Grant
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.outside import refuse_any_other_way_out

@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from social_core.exceptions import SocialAuthBaseException
 
-from sso_connectors.identity import Grant
 from sso_connectors.models import Connector
 from sso_connectors.providers.github import GitHub
+from sso_connectors.results.identity import Grant
 from tests.agent import Agent
 from tests.vendors.every import EVERY, Known
 from tests.vendors.github import GitHubVendor

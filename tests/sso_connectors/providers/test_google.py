@@ -8,11 +8,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from sso_connectors.attempts import Attempt
 from sso_connectors.models import Link
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.token import Token, TokenState
 from sso_connectors.providers import PROVIDERS, google
 from sso_connectors.providers.google import Google
-from sso_connectors.vault import Token, TokenState
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.idp import OMIT

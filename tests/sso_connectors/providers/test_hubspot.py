@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from sso_connectors.diagnosis import diagnose
 from sso_connectors.models import Attempt, Connector
+from sso_connectors.models.token import Token, TokenState
 from sso_connectors.protocols.oauth2.tokens import (
     ReconnectNeeded,
     TokenUnavailable,
@@ -14,7 +15,6 @@ from sso_connectors.protocols.oauth2.tokens import (
 )
 from sso_connectors.providers import Client
 from sso_connectors.providers.hubspot import ISSUER, HubSpot
-from sso_connectors.vault import Token, TokenState
 from tests.agent import Agent
 from tests.vendors.every import EVERY, Known
 from tests.vendors.hubspot import ALICES_HUB, HubSpotVendor

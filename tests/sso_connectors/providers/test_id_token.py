@@ -15,10 +15,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sso_connectors.attempts import Checks
-from sso_connectors.errors import ResponseRefused
 from sso_connectors.providers import id_token
 from sso_connectors.providers.id_token import Expected, Keys
+from sso_connectors.results.checks import Checks
+from sso_connectors.results.errors import ResponseRefused
 from tests.idp import OMIT, SigningKey
 from tests.openid import Key, a_key, base64url, half_hash, signed, told
 

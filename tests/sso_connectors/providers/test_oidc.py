@@ -9,9 +9,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from social_core.exceptions import AuthSessionError, SocialAuthBaseException
 
-from sso_connectors.errors import ResponseRefused
 from sso_connectors.providers import PROVIDERS, Client
 from sso_connectors.providers.oidc import GenericOpenIdConnect
+from sso_connectors.results.errors import ResponseRefused
 from tests.idp import OMIT
 from tests.openid import OpenIdProvider, once
 

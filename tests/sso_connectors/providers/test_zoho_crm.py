@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from sso_connectors.errors import ResponseRefused
-from sso_connectors.identity import Grant
 from sso_connectors.models import Attempt, Connector
 from sso_connectors.protocols.oauth2.protocol import client_of
 from sso_connectors.protocols.oauth2.tokens import access_token_for
 from sso_connectors.providers import zoho_crm
 from sso_connectors.providers.zoho_crm import DATA_CENTRES, DEFAULT_SERVER, ZohoCRM
+from sso_connectors.results.errors import ResponseRefused
+from sso_connectors.results.identity import Grant
 from tests.agent import Agent
 from tests.outside import refuse_any_other_way_out
 from tests.vendors.every import EVERY, Known

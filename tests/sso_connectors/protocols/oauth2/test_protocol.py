@@ -18,14 +18,14 @@ from django.db.models import Model
 from django.test import RequestFactory
 
 from maker.log import JsonFormatter
-from sso_connectors import outbound
-from sso_connectors.attempts import Attempt, Outcome
-from sso_connectors.errors import NotAdmitted
-from sso_connectors.identity import Grant, Identity
 from sso_connectors.models import Connector, Link
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt, Outcome
+from sso_connectors.models.pending_login import PendingLogin
+from sso_connectors.network import http_client
 from sso_connectors.protocols.oauth2 import protocol
 from sso_connectors.protocols.oauth2.protocol import OAuth2
+from sso_connectors.results.errors import NotAdmitted
+from sso_connectors.results.identity import Grant, Identity
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker
 from tests.idp import OMIT
@@ -139,7 +139,7 @@ def test_faults(
     provider.faults[endpoint], cause, status = FAULTS[fault]
     with monkeypatch.context() as patch:
         if fault == "slow":
-            patch.setattr(outbound, "TOTAL_SECONDS", 1.0)
+            patch.setattr(http_client, "TOTAL_SECONDS", 1.0)
         if endpoint == "discovery":
             response = agent.open()
         else:

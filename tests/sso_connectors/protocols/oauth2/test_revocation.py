@@ -15,9 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from sso_connectors import as_code
-from sso_connectors.encryption import Secret
-from sso_connectors.key_rotation import rotate
 from sso_connectors.models import Connector, Link, Token
+from sso_connectors.operations.key_rotation import rotate
 from sso_connectors.protocols.oauth2 import revocation
 from sso_connectors.protocols.oauth2.revocation import (
     AT_ONCE,
@@ -27,6 +26,7 @@ from sso_connectors.protocols.oauth2.revocation import (
     revoke_of_all_inactive,
     revoke_waiting,
 )
+from sso_connectors.secrets.encryption import Secret
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.vendors.code_grant import CLIENT_SECRET
 from tests.vendors.hub import Hub, connect

@@ -21,11 +21,9 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from sso_connectors import key_rotation, vault
-from sso_connectors.encryption import NoEncryptionKey, Secret
-from sso_connectors.errors import IdentityProviderError, NotAdmitted
-from sso_connectors.identity import Grant
-from sso_connectors.models import Connector, Link, Token
+from sso_connectors.models import Connector, Link, Token, token
+from sso_connectors.models.token import TokenState
+from sso_connectors.operations import key_rotation
 from sso_connectors.protocols.oauth2 import tokens
 from sso_connectors.protocols.oauth2.tokens import (
     InTransaction,
@@ -35,7 +33,9 @@ from sso_connectors.protocols.oauth2.tokens import (
     TokenUnreadable,
     access_token_for,
 )
-from sso_connectors.vault import TokenState
+from sso_connectors.results.errors import IdentityProviderError, NotAdmitted
+from sso_connectors.results.identity import Grant
+from sso_connectors.secrets.encryption import NoEncryptionKey, Secret
 from tests.agent import Agent
 from tests.conftest import ConnectorMaker, UserMaker
 from tests.outside import refuse_any_other_way_out
@@ -284,7 +284,7 @@ def test_any_other_failure_leaves_it_as_it_is(link: Link, hub: Hub, fault: Any) 
     assert after.lease_until is None
 
     hub.fault = None
-    with time_machine.travel(timezone.now() + vault.PAUSE * 2):
+    with time_machine.travel(timezone.now() + token.PAUSE * 2):
         assert hub.works(get(link))
 
 
@@ -305,7 +305,7 @@ def test_the_old_one_is_served_while_it_lasts(link: Link, hub: Hub) -> None:
         assert get(link) == old.access_token
         assert get(link) == old.access_token
         assert hub.refreshes == 1
-        Token.objects.update(failed_at=None, lease_until=timezone.now() + vault.LEASE)
+        Token.objects.update(failed_at=None, lease_until=timezone.now() + token.LEASE)
         assert get(link) == old.access_token, "somebody else refreshes it"
     with (
         time_machine.travel(begin + timedelta(seconds=3600 - 30), tick=False),
@@ -507,7 +507,7 @@ def test_who_waits_does_not_wait_for_ever(
 
 def test_the_lease_of_one_who_died_passes_on(link: Link, hub: Hub) -> None:
     assert hub.sign_in(link, lasts=-1).take_lease()
-    with time_machine.travel(timezone.now() + vault.LEASE + timedelta(seconds=1)):
+    with time_machine.travel(timezone.now() + token.LEASE + timedelta(seconds=1)):
         assert hub.works(get(link))
     assert Token.objects.get().lease_until is None
 
@@ -523,7 +523,7 @@ def test_one_lease_at_a_time(link: Link, hub: Hub) -> None:
 def test_who_was_too_slow_gives_nobody_elses_lease_back(link: Link, hub: Hub) -> None:
     slow = hub.sign_in(link)
     assert slow.take_lease()
-    with time_machine.travel(timezone.now() + vault.LEASE + timedelta(seconds=1)):
+    with time_machine.travel(timezone.now() + token.LEASE + timedelta(seconds=1)):
         assert Token.objects.get().take_lease()
         slow.note_failure("timeout")
         assert not Token.objects.get().take_lease()

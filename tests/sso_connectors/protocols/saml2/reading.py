@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from sso_connectors.attempts import Check, Checks
-from sso_connectors.errors import LoginError
-from sso_connectors.identity import Identity
 from sso_connectors.models import Connector
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.pending_login import PendingLogin
 from sso_connectors.protocols.saml2.authn_request import authn_request
 from sso_connectors.protocols.saml2.response import SamlAnswer
+from sso_connectors.results.checks import Check, Checks
+from sso_connectors.results.errors import LoginError
+from sso_connectors.results.identity import Identity
 from tests.idp import IdP, ReceivedRequest, SigningKey, default_key, read_redirect
 
 IDP: Final = IdP()

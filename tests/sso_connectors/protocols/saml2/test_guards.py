@@ -17,13 +17,13 @@ from lxml import etree
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from sso_connectors import safe_xml
-from sso_connectors.attempts import Checks
-from sso_connectors.certificates import SigningCertificate
-from sso_connectors.pending import PendingLogin
+from sso_connectors.certificates.parsing import SigningCertificate
+from sso_connectors.models.pending_login import PendingLogin
+from sso_connectors.network import safe_xml
 from sso_connectors.protocols.saml2 import response, signature, statements, xmldsig
 from sso_connectors.protocols.saml2.signature import SAML, SignatureError, Verified
 from sso_connectors.protocols.saml2.xmldsig import DS
+from sso_connectors.results.checks import Checks
 from tests import idp as provider
 from tests.attacks import ATTACKS, TAIL, Attack
 from tests.idp import OMIT

@@ -7,8 +7,8 @@ import pytest
 from django.utils.translation import override
 from lxml import etree
 
-from sso_connectors.attempts import Attempt, Outcome
 from sso_connectors.diagnosis import diagnose
+from sso_connectors.models.attempt import Attempt, Outcome
 from tests import idp as provider
 from tests.idp import OMIT, ds, saml
 

@@ -15,14 +15,15 @@ from django.test.client import encode_multipart
 from django.utils import timezone
 
 from sso_connectors import addresses
-from sso_connectors.attempts import Attempt, Checks
-from sso_connectors.errors import BadMessage, ResponseRefused
-from sso_connectors.identity import Identity
 from sso_connectors.models import Connector
-from sso_connectors.pending import PendingLogin
+from sso_connectors.models.attempt import Attempt
+from sso_connectors.models.pending_login import PendingLogin
 from sso_connectors.protocols import PROTOCOLS
 from sso_connectors.protocols.saml2.protocol import Saml2
 from sso_connectors.protocols.saml2.response import MAX_BYTES, SamlAnswer
+from sso_connectors.results.checks import Checks
+from sso_connectors.results.errors import BadMessage, ResponseRefused
+from sso_connectors.results.identity import Identity
 from tests import idp as provider
 from tests.agent import CALLBACK
 from tests.conftest import ConnectorMaker

@@ -9,7 +9,7 @@ import time_machine
 from lxml import etree
 
 from sso_connectors import addresses
-from sso_connectors.errors import IdentityProviderError, ResponseRefused
+from sso_connectors.results.errors import IdentityProviderError, ResponseRefused
 from tests import idp as provider
 from tests.idp import OMIT, IdP, saml, samlp
 

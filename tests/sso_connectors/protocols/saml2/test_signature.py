@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, SECP521R1
 from lxml import etree
 
-from sso_connectors.errors import BadMessage, IdentityProviderError, ResponseRefused
 from sso_connectors.protocols.saml2.xmldsig import INCLUSIVE_NAMESPACES
+from sso_connectors.results.errors import BadMessage, IdentityProviderError, ResponseRefused
 from tests import idp as provider
 from tests.attacks import ATTACKS, TAIL, Attack
 from tests.idp import OMIT, IdP, SigningKey, ds, saml, samlp

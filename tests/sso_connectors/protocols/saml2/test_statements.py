@@ -6,7 +6,6 @@ from typing import Final
 import pytest
 from lxml import etree
 
-from sso_connectors.attempts import Checks
 from sso_connectors.models import IdentifierFormat
 from sso_connectors.protocols.saml2.statements import (
     MAX_SUBJECT,
@@ -22,6 +21,7 @@ from sso_connectors.protocols.saml2.statements import (
     text_of,
     username_of,
 )
+from sso_connectors.results.checks import Checks
 from tests.idp import EMAIL, SAML
 
 TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"

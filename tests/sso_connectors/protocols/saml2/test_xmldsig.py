@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
-from sso_connectors import safe_xml
-from sso_connectors.certificates import load_certificates
+from sso_connectors.certificates.parsing import load_certificates
+from sso_connectors.network import safe_xml
 from sso_connectors.protocols.saml2 import xmldsig
 from tests import idp as provider
 from tests import referee

@@ -1,0 +1,1 @@
+"""The pages of SSO connectors: the list, the form, and what hangs on one connector."""

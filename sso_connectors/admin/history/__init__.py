@@ -1,0 +1,1 @@
+"""The history's page, and the return to an earlier version."""

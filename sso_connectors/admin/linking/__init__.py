@@ -1,0 +1,1 @@
+"""Linking many users: plans, previews, CSV."""

@@ -1,0 +1,1 @@
+"""The user card, and what the list of users does with SSO connectors."""

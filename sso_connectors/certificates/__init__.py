@@ -1,0 +1,1 @@
+"""Signing certificates: found in a text, decoded, checked and described."""

@@ -1,0 +1,1 @@
+"""What the server itself fetches, and from where it may."""

@@ -1,0 +1,1 @@
+"""What one sign-in found: the identity that was proved, each check, and why it ended."""
