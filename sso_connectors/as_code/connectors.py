@@ -9,26 +9,14 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from ..certificates.parsing import load_certificates
-from ..models import SAML_REQUIRED, Binding, Connector, ConnectorType, IdentifierFormat, RedirectUri
+from ..models import Binding, Connector, ConnectorType, IdentifierFormat, RedirectUri
+from ..models.connector_fields import Kind, names
 from ..models.validators import sealed_client_secret
 from ..providers import PROVIDERS, trusted_provider
 from ..secrets.encryption import UnreadableSecret
 from .file import Entry, kind
 
-_TEXT: Final[tuple[str, ...]] = (
-    "name",
-    "reference",
-    "type",
-    "issuer_url",
-    "endpoint",
-    "identifier_format",
-    "binding",
-    "username_attribute",
-    "contact",
-    "authentication_method",
-    "client_id",
-    "redirect_uri",
-)
+_TEXT: Final = names(Kind.TEXT, Kind.CHOICE)
 _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "type": ConnectorType.values,
     "identifier_format": IdentifierFormat.values,
@@ -36,20 +24,15 @@ _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "authentication_method": list(PROVIDERS),
     "redirect_uri": RedirectUri.values,
 }
-_SWITCHES: Final[tuple[str, ...]] = ("enabled", "force_authn", "staff_may_sign_in")
-KEYS: Final = (*_TEXT, *_SWITCHES, "certificates", "options", "client_secret")
-_COMMON_KEYS: Final = {"name", "reference", "type", "contact", *_SWITCHES}
-_KEYS_BY_TYPE: Final = {
-    ConnectorType.SAML2: {*SAML_REQUIRED, "binding", "username_attribute"},
-    ConnectorType.OAUTH2: {"authentication_method", "client_id", "options", "redirect_uri"},
-}
+_SWITCHES: Final = names(Kind.SWITCH)
+KEYS: Final = names()
 _FROM_ENVIRONMENT: Final = "env:"
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 
 
 def as_json(connector: Connector) -> dict[str, Any]:
     """What `compare_connectors` reads, without the secret."""
-    keys = _COMMON_KEYS | _KEYS_BY_TYPE[ConnectorType(connector.type)]
+    keys = {*names(of=""), *names(of=connector.type)}
     entry: dict[str, Any] = {
         key: getattr(connector, key) for key in (*_TEXT, *_SWITCHES) if key in keys
     }

@@ -15,14 +15,13 @@ from urllib.parse import urlencode
 
 from django.core import signing
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import reverse
 
 from users.models import User
 
 from .. import addresses
-from ..models import IS_REFERENCE, Connector, Link
+from ..models import Connector, Link
 from ..models.attempt import Attempt, Purpose
 from ..models.pending_login import ASK_AGAIN, HANDLE_LIFETIME, PendingLogin, browser_mark
 from ..network import exchanges
@@ -218,10 +217,7 @@ def begin_again(request: HttpRequest, *, token: str, browser: str) -> Departure 
 
 
 def _connector(reference: str) -> Connector:
-    connector = None
-    if IS_REFERENCE(reference):  # PostgreSQL refuses to be asked for a null character
-        by_reference = Connector.objects.alias(lower=Lower("reference"))
-        connector = next(iter(by_reference.filter(lower=reference.lower()).order_by()), None)
+    connector = next(iter(Connector.objects.by_reference(reference)), None)
     if connector is None:
         raise UnknownConnector("No connector has this reference.")
     return connector

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from django.core import signing
-from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -31,8 +30,7 @@ def last_connector(request: HttpRequest) -> Connector | None:
     except signing.BadSignature:
         # Unsigned, made-up references would read our customers' names off the sign-in page.
         return None
-    by_reference = Connector.objects.alias(lower=Lower("reference"))
-    connector = next(iter(by_reference.filter(lower=reference.lower()).order_by()), None)
+    connector = next(iter(Connector.objects.by_reference(reference)), None)
     return connector if connector is not None and connector.signs_in else None
 
 

@@ -29,6 +29,7 @@ from ..certificates.parsing import (
 from ..history.reasons import History, SecretTime
 from ..providers import PROVIDERS
 from ..secrets.encryption import Secret, SecretField
+from . import connector_fields
 from .certificate import Certificate
 from .validators import refuse_control_characters, refuse_private_key
 
@@ -83,36 +84,13 @@ class State(models.TextChoices):
     FAILING = "failing", _("failing")
 
 
-OAUTH2_REQUIRED: Final = ("authentication_method", "client_id", "client_secret")
-SAML_REQUIRED: Final = ("issuer_url", "endpoint", "identifier_format", "certificates")
+OAUTH2_REQUIRED: Final = connector_fields.names(of=connector_fields.OAUTH2, required=True)
+SAML_REQUIRED: Final = connector_fields.names(of=connector_fields.SAML2, required=True)
 # What decides who can get in: to change one of these takes a permission of its own.
-TRUST_FIELDS: Final = (
-    "type",
-    "issuer_url",
-    "endpoint",
-    "identifier_format",
-    "certificates",
-    "binding",
-    "username_attribute",
-    "force_authn",
-    "enabled",
-    "authentication_method",
-    "client_id",
-    "client_secret",
-    "options",
-    "redirect_uri",
-)
+TRUST_FIELDS: Final = connector_fields.names(trusted=True)
 # Of these, what an identity provider's answer is judged by: a change makes the connector untested.
-_TESTED_FIELDS: Final = tuple(field for field in TRUST_FIELDS if field != "enabled")
-_TYPED: Final = (
-    "name",
-    "reference",
-    "issuer_url",
-    "endpoint",
-    "username_attribute",
-    "client_id",
-    "contact",
-)
+_TESTED_FIELDS: Final = connector_fields.names(trusted=True, judges=True)
+_TYPED: Final = connector_fields.names(cleaned=True)
 # A connector without its means of verification accepts anybody's word, so it is never complete.
 COMPLETE: Final = (
     Q(type=ConnectorType.SAML2)
@@ -135,6 +113,19 @@ def _refuse_reserved(reference: str) -> None:
         raise ValidationError(
             _("“callback” is reserved for the reply URL. Choose another reference.")
         )
+
+
+class Connectors(models.QuerySet["Connector"]):
+    """Connectors as they are asked for in several places."""
+
+    def by_reference(self, reference: str) -> "Connectors":
+        """The one with that reference, in any letter case, by the index of its unique constraint; or none.
+
+        Of anybody's text: PostgreSQL refuses to be asked for a null character.
+        """
+        if not IS_REFERENCE(reference):
+            return self.none()
+        return self.alias(lower=Lower("reference")).filter(lower=reference.lower()).order_by()
 
 
 class Connector(models.Model):
@@ -331,6 +322,7 @@ class Connector(models.Model):
         bases=[SecretTime, Authored],
         history_manager=History,
     )
+    objects = Connectors.as_manager()
     _refused: frozenset[str] = frozenset()
     certificate_notes: tuple[str, ...] = ()
     """What was left out of the certificates when they were last cleaned; not stored."""

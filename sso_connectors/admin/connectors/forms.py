@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ...certificates.parsing import load_certificates
 from ...models import OAUTH2_REQUIRED, SAML_REQUIRED, Connector, ConnectorType, RedirectUri
+from ...models.connector_fields import OAUTH2, SAML2, Kind, names
 from ...models.validators import sealed_client_secret
 from ...providers import PROVIDERS, trusted_provider
 from ...reader.mistakes import Mistake, mistakes
@@ -27,7 +28,6 @@ from .paste_form import TakesPaste, without_private_keys
 from .staff_connectors import OWN_PASSWORD, own_password_field, wrong_password
 
 _NEEDED = _("This is needed before the connector can be enabled.")
-_SAML_FIELDS = (*SAML_REQUIRED, "binding", "username_attribute")
 
 
 class ConnectorForm(TakesPaste):
@@ -56,24 +56,8 @@ class ConnectorForm(TakesPaste):
 
     class Meta:
         model = Connector
-        fields = (
-            "name",
-            "reference",
-            "type",
-            "issuer_url",
-            "endpoint",
-            "identifier_format",
-            "certificates",
-            "binding",
-            "username_attribute",
-            "authentication_method",
-            "client_id",
-            "redirect_uri",
-            "force_authn",
-            "contact",
-            "staff_may_sign_in",
-            "enabled",
-        )
+        # Secret and options have inputs of their own.
+        fields = names(Kind.TEXT, Kind.CHOICE, Kind.CERTIFICATES, Kind.SWITCH)
         widgets: ClassVar = {
             "certificates": forms.Textarea(
                 attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off", "class": "pem"}
@@ -149,7 +133,7 @@ class ConnectorForm(TakesPaste):
         method = cleaned.get("authentication_method", self.instance.authentication_method)
         is_oauth2 = cleaned.get("type", self.instance.type) == ConnectorType.OAUTH2
         # What isn't shown is neither validated nor changed.
-        for name in _SAML_FIELDS if is_oauth2 else (*OAUTH2_REQUIRED, "redirect_uri"):
+        for name in names(of=SAML2 if is_oauth2 else OAUTH2):
             self._overlook(name)
             if name in self.fields:
                 cleaned[name] = getattr(self.instance, name)

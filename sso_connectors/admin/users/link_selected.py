@@ -40,7 +40,7 @@ class ChooseConnector(forms.Form):
     def clean(self) -> dict[str, Any]:
         reference = self.cleaned_data.get("reference")
         if reference and not self.cleaned_data.get("connector"):
-            named = Connector.objects.filter(reference__iexact=reference).first()
+            named = next(iter(Connector.objects.by_reference(reference)), None)
             if named is None:
                 self.add_error("reference", gettext("No connector has this reference."))
             self.cleaned_data["connector"] = named

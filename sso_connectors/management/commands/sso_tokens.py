@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models.functions import Lower
 
 from sso_connectors.models import Connector, Link, Token
 from sso_connectors.models.token import TokenState
@@ -23,7 +22,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, connector: str | None, as_json: bool, **options: Any) -> None:
-        if connector is not None and not _connectors(connector).exists():
+        if connector is not None and not Connector.objects.by_reference(connector).exists():
             raise CommandError("No connector has this reference.")
         rows = list(_rows(connector))
         if as_json:
@@ -41,15 +40,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{waiting} whose link is gone wait to be revoked by sso_cleanup.")
 
 
-def _connectors(reference: str) -> Any:
-    lower = Connector.objects.alias(lower=Lower("reference"))
-    return lower.filter(lower=reference.lower())
-
-
 def _rows(reference: str | None) -> Iterator[dict[str, Any]]:
     links = Link.objects.filter(token__isnull=False).select_related("user", "connector", "token")
     if reference is not None:
-        links = links.filter(connector__in=_connectors(reference))
+        links = links.filter(connector__in=Connector.objects.by_reference(reference))
     for link in links.order_by("connector__reference", "user__username"):
         connector, token = link.connector, link.token
         why = needs_reconnect(token, connector)
