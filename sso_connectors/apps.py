@@ -8,7 +8,7 @@ class SsoConnectorsConfig(AppConfig):
     verbose_name = _("Single sign-on")
 
     def ready(self) -> None:
-        from .login import sessions
+        from .login import password_sign_ins, sessions  # noqa: F401 - records them
         from .operations import system_checks  # noqa: F401 - registers the system checks
         from .protocols.oauth2 import revocation  # noqa: F401 - connects its signals
 

@@ -1,8 +1,8 @@
 """A SAML 2.0 identity provider that really signs, and that can lie in any one detail.
 
-The product verifies with signxml, so nothing here uses it: signatures are made step by step from
-the XML Signature recommendation (canonical form, digest, SignedInfo, signature value), which keeps
-a misreading in that library from hiding itself. tests/test_idp.py proves the result.
+Signatures are made step by step from the XML Signature recommendation (canonical form, digest, SignedInfo,
+signature value), by code that shares nothing with the product's verification or with signxml, so that a
+misreading in one of them can't hide itself. tests/test_idp.py proves the result.
 
 Everything that an answer says is a field of `Answer`; a field left alone is the truth.
 """

@@ -4,7 +4,8 @@ One row passes through three states, each change being one conditional UPDATE wh
 that must be true and whose row count decides. Nothing else guards against replay, so nothing else
 can disagree, whatever the number of processes.
 
-    begun --answer()--> answered --claim()--> claimed
+    begun --answer_with()--> answered --claim()--> claimed
+    begun --claim_with()--> claimed, where the answer came with the browser's cookie
 """
 
 import hashlib

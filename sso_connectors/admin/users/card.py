@@ -4,21 +4,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import BACKEND_SESSION_KEY
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count
-from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from users.admin import UserAdmin, UserCardForm
 from users.models import User
 
-from ...login.sessions import BACKEND
 from ...models import ConnectorType, Link
 from ..attempts.add_user import AddsFromAttempt
 from ..connectors.permanent_ids import ForgetsSubject, forgettable, may_forget
@@ -84,21 +80,6 @@ class LinkInline(admin.TabularInline[Link, User]):
         # A link is added or deleted. One that changed its connector would take the remembered
         # subject and the sessions of the old one along.
         return False
-
-
-@receiver(user_logged_in)
-def record_password_sign_in(
-    sender: type[User], request: HttpRequest, user: User, **kwargs: Any
-) -> None:
-    """Who came into the Maker by password stands in the history of their card."""
-    if request.session.get(BACKEND_SESSION_KEY) != BACKEND:
-        LogEntry.objects.log_actions(
-            user_id=user.pk,
-            queryset=[user],
-            action_flag=CHANGE,
-            change_message=gettext("Signed in with a password."),
-            single_object=True,
-        )
 
 
 class CardForm(OffersPermissions, UserCardForm):
