@@ -63,7 +63,7 @@ class Attempt(models.Model):
     )
     connector_reference = models.CharField(_("reference"), max_length=120, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
-    ended_at = models.DateTimeField(_("expired"), null=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
     outcome = models.CharField(
         _("outcome"), max_length=20, choices=Outcome, default=Outcome.IN_PROGRESS
     )
