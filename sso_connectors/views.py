@@ -1,4 +1,4 @@
-"""The addresses that agents' browsers meet: a few lines each, the story is in login.py."""
+"""The addresses that agents' browsers meet: a few lines each, the story is in login/flow.py."""
 
 import secrets
 from http import HTTPStatus

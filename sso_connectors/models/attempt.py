@@ -3,7 +3,7 @@
 An attempt costs a login one insert when it starts and one update when it ends. What a check received
 is shown to administrators as it came; `verified` says whether the identity provider vouches for it, by a
 valid signature or by having answered our server itself.
-What strangers may make it keep is bounded in kept.py.
+What strangers may make it keep is bounded in results/checks.py.
 """
 
 import logging

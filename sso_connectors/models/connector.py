@@ -286,7 +286,7 @@ class Connector(models.Model):
             "are ended."
         ),
     )
-    # Only states.py writes these two.
+    # Only login/connector_state.py writes these two.
     tested_at = models.DateTimeField(
         _("tested"),
         null=True,

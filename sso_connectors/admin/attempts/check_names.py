@@ -6,7 +6,7 @@ from typing import Final
 from django.utils.translation import pgettext_lazy
 from django_stubs_ext import StrOrPromise
 
-# By the names that protocols, providers and links.py record.
+# By the names that protocols, providers and `login.admission` record.
 CHECKS: Final[Mapping[str, StrOrPromise]] = {
     # SAML
     "status": pgettext_lazy("check", "status"),

@@ -238,7 +238,7 @@ def test_deleted_while_logins_begin(maker: Client, connector: Connector, many: b
 
     def begin() -> None:
         try:
-            with suppress(IntegrityError):  # see login.py, where it is a page like any other
+            with suppress(IntegrityError):  # see login/flow.py, where it is a page like any other
                 Attempt.objects.create(connector=connector)
         finally:
             connection.close()
