@@ -40,11 +40,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='certificate',
-            name='subject',
-            field=models.CharField(max_length=500, verbose_name='permanent ID'),
-        ),
-        migrations.AlterField(
-            model_name='certificate',
             name='warned_at_days',
             field=models.PositiveSmallIntegerField(editable=False, help_text='How many days were left when the contact was last notified that the certificate expires. 0: notified that it has expired.', null=True),
         ),

@@ -20,7 +20,7 @@ class Certificate(models.Model):
         "sso_connectors.Connector", on_delete=models.CASCADE, related_name="certificate_rows"
     )
     fingerprint = models.CharField(_("SHA-256 fingerprint"), max_length=95)
-    subject = models.CharField(_("permanent ID"), max_length=500)
+    subject = models.CharField(_("subject"), max_length=500)
     valid_from = models.DateTimeField(_("valid from"))
     valid_until = models.DateTimeField(_("valid until"), db_index=True)
     added_at = models.DateTimeField(_("added"), default=timezone.now)
