@@ -237,7 +237,7 @@ def _update(changed: list[User], risen: set[int]) -> None:
             is_active=is_active,
             is_staff=is_staff,
             # As `User.save()`: or an old session would come back to life with its user.
-            session_epoch=F("session_epoch") + (not is_active) + rises,
+            session_epoch=F("session_epoch") + int(not is_active) + int(rises),
         )
     copy_to_history(User, [user.pk for user in changed], kind="~", reason=APPLIED)
 
