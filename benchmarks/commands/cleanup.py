@@ -9,7 +9,7 @@ from .command import Cost, run
 _FILL: Final = """
 from datetime import timedelta
 from django.utils import timezone
-from sso_connectors.attempts import Attempt, Outcome
+from sso_connectors.models.attempt import Attempt, Outcome
 check = {{"expected": "https://idp.example/saml/metadata", "received": "https://idp.example/saml/metadata"}}
 checks = [{{"name": f"check {{n}}", "passed": True, "verified": True, **check}} for n in range(23)]
 now = timezone.now()

@@ -275,7 +275,7 @@ def test_empty_maker_of_somebody_who_may_not_add(make_staff: StaffMaker) -> None
 
     assert "Start with a connector" in page
     assert "Add a connector" not in page
-    assert "ask an administrator" in page
+    assert "You can't add one yourself. Ask an administrator of the Maker." in page
 
 
 def test_all_is_well(maker: Client, connector: Connector) -> None:

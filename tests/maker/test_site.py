@@ -69,7 +69,7 @@ def test_sign_in_by_password_is_recorded(browser: Client, boss: User) -> None:
     sign_in(browser, boss.username, PASSWORD)
 
     assert (
-        "Signed in by password"
+        "Signed in with a password."
         in browser.get(f"/maker/users/user/{boss.pk}/history/").content.decode()
     )
 

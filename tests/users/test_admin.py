@@ -43,7 +43,7 @@ def test_no_page_of_a_user_speaks_of_django(
 def test_card_says_whether_there_is_a_password(maker: Client, make_user: UserMaker) -> None:
     agent = make_user("bob@acme.example")
     staff = make_user("boss@acme.example", password=PASSWORD)
-    assert "No password is set. Set a password Staff enter" in words(
+    assert "No password is set. Set a password Staff use it to enter the Maker." in words(
         maker, f"{USERS}{agent.pk}/change/"
     )
     card = maker.get(f"{USERS}{staff.pk}/change/").content.decode()
@@ -56,9 +56,9 @@ def test_card_says_what_each_rank_may_do(
 ) -> None:
     """Also to whom may only look."""
     address = f"{USERS}{make_user('bob@acme.example').pk}/change/"
-    rank = "May do everything in the Maker. Only superusers make staff"
+    rank = "Can do everything in the Maker. Only superusers can make users staff"
     assert rank in words(maker, address)
-    assert "all that each group allows" in words(maker, address)
+    assert "everything that each of their groups allows" in words(maker, address)
     assert rank in words(make_staff("users.view_user"), address)
 
 

@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.row(27)]
 PASSWORD: Final = "correct horse battery staple"
 GIVEN: Final = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
 USERS: Final = "/maker/users/user/"
+REMOVED: Final = (
+    "The password of {} was removed, because somebody else had chosen it. Set a new one"
+)
 
 
 def given_by_manager(make_staff: StaffMaker, user: User) -> None:
@@ -40,7 +43,7 @@ def test_a_managers_password_goes(
     assert getattr(alice, rank)
     assert not alice.has_usable_password()
     assert alice.session_epoch == epoch + 1
-    assert "was removed, because somebody else chose it" in response.content.decode()
+    assert REMOVED.format(alice) in response.content.decode()
 
 
 def test_from_staff_to_superuser_too(maker: Client, make_user: UserMaker) -> None:
@@ -101,7 +104,7 @@ def test_return_to_a_version_as_staff(maker: Client, make_user: UserMaker) -> No
     boss.refresh_from_db()
     assert boss.is_staff
     assert not boss.has_usable_password()
-    assert "was removed, because somebody else chose it" in response.content.decode()
+    assert REMOVED.format(boss) in response.content.decode()
 
 
 def test_file_that_makes_staff(make_user: UserMaker) -> None:
