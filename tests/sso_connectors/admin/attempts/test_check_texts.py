@@ -204,7 +204,7 @@ def test_english_is_as_it_was_written() -> None:
             "The authentication provider rejected the request. (at the exchange of the code). HTTP 400. "
             "invalid_grant: our redirect URI is not registered there, to the letter. The Redirect is off",
             "Le fournisseur d’authentification a rejeté la demande. (à l’échange du code). HTTP 400. "
-            "invalid_grant : notre URL de réponse n’y est pas enregistrée, lettre pour lettre. The Redirect is off",
+            "invalid_grant : notre URI de redirection n’y est pas enregistrée, lettre par lettre. The Redirect is off",
         ),
         (
             "The authentication provider could not be reached. (before sign-in). "
@@ -316,9 +316,7 @@ def test_detail_lists_the_failed_checks() -> None:
     assert detail_in_words(detail, checks) == detail
     with override("fr"):
         words = detail_in_words(detail, checks)
-        assert (
-            words == "public visé (audience), reçu\xa0: néant\u202f; émetteur, reçu\xa0: a; b: none"
-        )
+        assert words == "audience, reçu\xa0: néant\u202f; émetteur, reçu\xa0: a; b: none"
         assert (
             detail_in_words("The form could not be read.", checks)
             == "Le formulaire n’a pas pu être lu."
@@ -343,7 +341,7 @@ def test_texts_on_the_page(maker: Client, idp: IdP, connector: Connector) -> Non
     ).content.decode()
     assert '<td data-label="Attendu">une adresse e-mail</td>' in page
     assert '<td data-label="Reçu">&lt;b&gt;none&lt;/b&gt; %(name)s</td>' in page
-    assert "public visé (audience), reçu\xa0: &lt;b&gt;none&lt;/b&gt; %(name)s" in page
+    assert "audience, reçu\xa0: &lt;b&gt;none&lt;/b&gt; %(name)s" in page
     foreign = re.findall(r'<(\w+)[^>]* lang="en"', page)
     assert foreign == ["button"], "that which switches to English"
     # What is stored stays in English.
