@@ -153,7 +153,7 @@ def test_page_says_what_happened_and_whose_turn_it_is(
     page = page_of(maker, attempt)
 
     assert f'data-copy="{attempt.code}"' in page
-    assert "Whose turn: <strong>" in page
+    assert "Who needs to act: <strong>" in page
     assert page.count("not verified</span>") < page.count("verified</span>"), "some is, some is not"
     for check in attempt.checks:
         assert f">{check['name']}</th>" in page
@@ -318,7 +318,7 @@ def test_people_take_a_permission_of_its_own(
         assert all(name not in hidden for name in names)
         if attempt.outcome == Outcome.SIGNED_IN or attempt.cause == "not_admitted":
             assert any(name in seen for name in names)
-            assert "The person&#x27;s name is hidden" in hidden
+            assert "The person's name is hidden" in hidden
         if attempt.detail:
             assert attempt.detail not in hidden
 
