@@ -112,7 +112,9 @@ def test_a_second_click_is_no_fault(
 ) -> None:
     attempt = refused()
     linker.post(address(attempt))
-    assert "The user is now linked to this connector." in linker.get(address(attempt)).content.decode()
+    assert (
+        "The user is now linked to this connector." in linker.get(address(attempt)).content.decode()
+    )
     response = linker.post(address(attempt), follow=True)
     assert "The user is now linked to this connector." in response.content.decode()
 

@@ -543,7 +543,10 @@ def test_the_discovery_documents_address_never_stays_in_the_field(
 ) -> None:
     response = maker.post(ADD, form(idp, **fields))
     found = errors(response)
-    assert any("Leave the box “Paste anything” empty and press “Read”." in str(each) for each in found.values()), found
+    assert any(
+        "Leave the box “Paste anything” empty and press “Read”." in str(each)
+        for each in found.values()
+    ), found
     assert not Connector.objects.exists()
 
 
