@@ -86,9 +86,9 @@ class ForgetsSubjects(admin.ModelAdmin[Connector]):
             )
             % {"count": known, "name": connector},
             left=ngettext(
-                "The permanent ID of %(count)d staff member was not reset: only a "
+                "The permanent ID of %(count)d staff member will not be reset: only a "
                 "superuser can reset it.",
-                "The permanent IDs of %(count)d staff members were not reset: only "
+                "The permanent IDs of %(count)d staff members will not be reset: only "
                 "a superuser can reset them.",
                 left,
             )

@@ -48,7 +48,7 @@ def test_one_connector_added_twice(maker: Client, idp: IdP, make_connector: Conn
     with faster("sso_connectors_connector", make_connector):
         response = maker.post(ADD, form(idp, reference="ACME"))
 
-    assert "Another connector has this reference" in response.content.decode()
+    assert "Another connector already has this reference" in response.content.decode()
     assert Connector.objects.count() == 1
 
 
@@ -209,7 +209,7 @@ def test_enabled_while_it_becomes_a_draft(maker: Client, make_connector: Connect
     with rival(make_draft):
         page = maker.post(f"{LIST}{connector.pk}/enable/", follow=True).content.decode()
 
-    assert "Something required is missing" in page
+    assert "A required field is missing" in page
     connector.refresh_from_db()
     assert not connector.enabled
 

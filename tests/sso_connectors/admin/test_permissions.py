@@ -70,7 +70,7 @@ def test_group_of_an_operator_is_called_as_they_called_it() -> None:
         (
             "sso_connectors.change_trust",
             "Can create and enable SSO connectors and change what they trust",
-            "Peut créer et activer des connecteurs SSO et modifier ce à quoi ils font confiance",
+            "Peut créer et activer des connecteurs SSO et modifier leurs paramètres de confiance",
         ),
         ("sso_connectors.change_connector", "SSO connector | Can change", None),
         ("sso_connectors.add_link", "Link | Can add", "Lien | Peut ajouter"),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations, product
+from pathlib import Path
 from typing import Final
 
 from sso_connectors.results.errors import LoginError, TooManyStarts
@@ -33,17 +34,41 @@ _SAME: Final = {"str", "as_text", "without_secrets"}
 Names = Mapping[str, list[ast.expr]]
 
 
-def written(source: str) -> Iterator[str]:
-    """Each text that checks.record() or an error in `source` may be given, with VALUE in its holes."""
+def written(source: str, file: Path | None = None) -> Iterator[str]:
+    """Each text that checks.record() or an error in `source` may be given, with VALUE in its holes.
+
+    What a function returns is read too, also of one that `file`, whose source it is, imports by a relative path.
+    """
     module = ast.parse(source)
     outermost = _assigned(module.body)
-    functions = {node.name: node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
-    for function in functions.values():
+    own = _functions(module)
+    functions = {**(_imported(module, file) if file else {}), **own}
+    for function in own.values():
         names = {**outermost, **_assigned(ast.walk(function))}
         for node in ast.walk(function):
             if isinstance(node, ast.Call):
                 for text in _given(node):
                     yield from _Reader(functions, names).texts(text)
+
+
+def _functions(module: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
+
+
+def _imported(module: ast.Module, file: Path) -> dict[str, ast.FunctionDef]:
+    found: dict[str, ast.FunctionDef] = {}
+    for node in module.body:
+        if not isinstance(node, ast.ImportFrom) or not node.level or not node.module:
+            continue
+        source = file.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py")
+        if source.exists():
+            there = _functions(ast.parse(source.read_text()))
+            found |= {
+                each.asname or each.name: there[each.name]
+                for each in node.names
+                if each.name in there
+            }
+    return found
 
 
 def _given(call: ast.Call) -> Iterator[ast.expr]:

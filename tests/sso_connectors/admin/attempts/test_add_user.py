@@ -68,12 +68,12 @@ def test_unknown_person_is_added_linked_and_signs_in(
         "usable_password": "false",
     }
     assert not User.objects.filter(username=CAROL).exists(), "a GET writes nothing"
-    assert "identity provider of Acme named" in adder.get(add_address(attempt)).content.decode()
+    assert "the identity provider of Acme gave" in adder.get(add_address(attempt)).content.decode()
 
     response = adder.post(add_address(attempt), SAVE, follow=True)
     assert response.redirect_chain == [(address(attempt), 302)]
     page = response.content.decode()
-    assert "Added: carol@acme.example." in page
+    assert "carol@acme.example was added." in page
     assert "Link carol@acme.example to Acme?" in page
     carol = User.objects.get(username=CAROL)
     assert rank_of(carol) == (False, False)

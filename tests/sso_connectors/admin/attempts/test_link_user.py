@@ -79,7 +79,7 @@ def test_user_is_linked(
 
     response = linker.post(address(attempt), follow=True)
     assert response.redirect_chain == [(f"{LIST}{attempt.pk}/change/", 302)]
-    assert "Linked: bob@acme.example, to Acme." in response.content.decode()
+    assert "bob@acme.example is now linked to Acme." in response.content.decode()
     link = link_of(bob, connector)
     assert link is not None
     assert link.subject is None
@@ -112,9 +112,11 @@ def test_a_second_click_is_no_fault(
 ) -> None:
     attempt = refused()
     linker.post(address(attempt))
-    assert "linked to this connector by now" in linker.get(address(attempt)).content.decode()
+    assert (
+        "The user is now linked to this connector." in linker.get(address(attempt)).content.decode()
+    )
     response = linker.post(address(attempt), follow=True)
-    assert "linked to this connector by now" in response.content.decode()
+    assert "The user is now linked to this connector." in response.content.decode()
 
     # Both clicks looked before either had written.
     monkeypatch.setattr(link_user, "obstacle", lambda user, connector: "")
@@ -168,12 +170,10 @@ def test_staff_are_never_linked_from_here(
     Connector.objects.update(staff_may_sign_in=True)
     for browser in (linker, maker):
         assert not offered(browser, attempt)
-        assert (
-            "a superuser links staff on their card"
-            in browser.get(address(attempt)).content.decode()
-        )
+        page = browser.get(address(attempt)).content.decode()
+        assert "only a superuser links staff, on the user card" in page
         response = browser.post(address(attempt), follow=True)
-        assert "a superuser links staff on their card" in response.content.decode()
+        assert "only a superuser links staff, on the user card" in response.content.decode()
     assert link_of(bob, connector) is None
 
 

@@ -153,7 +153,7 @@ def test_page_says_what_happened_and_whose_turn_it_is(
     page = page_of(maker, attempt)
 
     assert f'data-copy="{attempt.code}"' in page
-    assert "Whose turn: <strong>" in page
+    assert "Who needs to act: <strong>" in page
     assert page.count("not verified</span>") < page.count("verified</span>"), "some is, some is not"
     for check in attempt.checks:
         assert f">{check['name']}</th>" in page
@@ -191,8 +191,8 @@ def test_what_is_not_verified_is_shown_as_such(
     page = page_of(maker, attempt)
 
     assert (attempt.user, attempt.username) == (None, ""), "a forgery names nobody"
-    assert "No valid signature covers this" in page
-    assert "nothing verified names anybody" in page
+    assert "No valid signature covers this value" in page
+    assert "no verified value names anyone" in page
     assert found(maker, "ceo@acme.example") == set()
 
 
@@ -202,7 +202,7 @@ def test_named_by_the_identity_provider_and_not_linked(
     agent.sign_in(idp, name_id="Bob@acme.example")
     page = page_of(maker, Attempt.objects.get())
     assert "Bob@acme.example" in page
-    assert "and not signed in" in page
+    assert "named by the identity provider, but not signed in" in page
 
 
 def test_page_of_an_attempt_whose_connector_and_user_are_gone(
@@ -240,8 +240,8 @@ def test_result_of_a_test_that_failed(maker: Client, connector: Connector, idp: 
 
 def test_result_of_a_test_of_nobody(maker: Client, connector: Connector, idp: IdP) -> None:
     page = page_of(maker, test_sign_in(maker, connector, idp, name_id="bob@acme.example"))
-    assert "this person would not get in" in page
-    assert "bob@acme.example is no user here" in page
+    assert "this person could not sign in" in page
+    assert "bob@acme.example is not a user here" in page
 
 
 @pytest.mark.row(34)
@@ -318,7 +318,7 @@ def test_people_take_a_permission_of_its_own(
         assert all(name not in hidden for name in names)
         if attempt.outcome == Outcome.SIGNED_IN or attempt.cause == "not_admitted":
             assert any(name in seen for name in names)
-            assert "Who was named is hidden" in hidden
+            assert "The person's name is hidden" in hidden
         if attempt.detail:
             assert attempt.detail not in hidden
 

@@ -312,7 +312,7 @@ def test_who_may_not_change_what_is_trusted_ends_no_session(
 @pytest.mark.row(17)
 def test_the_last_of_an_enabled_connector_stays(maker: Client, connector: Connector) -> None:
     page = maker.get(address(connector, 0)).content.decode()
-    assert "has only this certificate" in page
+    assert "this is its only certificate" in page
     assert 'value="Remove' not in page
     response = maker.post(address(connector, 0), follow=True)
     assert "has only this certificate" in unescape(response.content.decode())

@@ -99,14 +99,14 @@ def test_draft_button_switches_off(maker: Client, idp: IdP, connector: Connector
         ("name", "", "required"),
         ("reference", "a b", "letters, digits"),
         ("reference", "...", "at least one letter or digit"),
-        ("reference", "CallBack", "taken"),
+        ("reference", "CallBack", "reserved for the reply URL"),
         ("reference", "x" * 101, "100"),
         ("type", "ldap", "not one of the available choices"),
         ("endpoint", "http://idp.example/sso", "must start with “https://”"),
         ("endpoint", "idp.example/sso", "looks like https://"),
         ("endpoint", "javascript:alert(1)", "looks like https://"),
         ("identifier_format", "transient", "not one of the available choices"),
-        ("certificates", "hello", "What belongs here"),
+        ("certificates", "hello", "own signing certificate here"),
         ("contact", "nobody", "email"),
     ],
 )
@@ -123,7 +123,7 @@ def test_wrong_value_gets_an_error_on_its_field(
 def test_reference_is_unique_without_case(maker: Client, idp: IdP, connector: Connector) -> None:
     found = errors(maker.post(ADD, form(idp, reference="ACME")))
 
-    assert "Another connector has this reference" in str(found)
+    assert "Another connector already has this reference" in str(found)
 
 
 def test_only_the_chosen_type_is_validated(maker: Client, idp: IdP) -> None:
@@ -164,12 +164,12 @@ def test_expired_certificate_is_a_warning_to_confirm(maker: Client, idp: IdP) ->
     now = datetime.now(UTC)
     old = SigningKey.rsa(not_before=now - timedelta(days=400), not_after=now - timedelta(days=2))
     response = maker.post(ADD, form(idp, certificates=old.pem))
-    assert "ended on" in str(errors(response)["certificates"])
+    assert "expired on" in str(errors(response)["certificates"])
     assert 'type="checkbox" name="confirm_validity"' in response.content.decode()
 
     saved = maker.post(ADD, form(idp, certificates=old.pem, confirm_validity="on"), follow=True)
     assert Connector.objects.get().state == "ready"
-    assert "ends on" in saved.content.decode()
+    assert "expires on" in saved.content.decode()
     again = form(idp, certificates=old.pem, name="Renamed")
     assert maker.post(f"{LIST}{Connector.objects.get().pk}/change/", again).status_code == 302
 
@@ -387,8 +387,9 @@ def test_doubt_is_saved_and_said(maker: Client, idp: IdP, connector: Connector) 
     response = maker.post(ADD, form(idp, reference="second"), follow=True)
 
     assert Connector.objects.get(reference="second").state == "ready"
-    assert "Other connectors with this issuer: “Acme”. That is fine if you meant it." in unescape(
-        response.content.decode()
+    assert (
+        "Other connectors with this issuer: “Acme”. If this is intended, no action is needed."
+        in unescape(response.content.decode())
     )
 
 
@@ -452,7 +453,7 @@ def test_tested_linked_connector_is_to_be_shared(
 
     assert stages(card) == ["done", "done", "done", "next"]
     assert "A sign-in passed on 4 Mar 2026, 05:06 UTC." in card
-    assert "You can share it all the same" not in card
+    assert "You can still share it" not in card
 
 
 def test_card_offers_what_its_reader_may_do(make_staff: StaffMaker, connector: Connector) -> None:
@@ -502,7 +503,7 @@ def test_disable_asks_and_ends_sessions(
     assert agent.username == "alice@acme.example"
     url = f"{LIST}{connector.pk}/disable/"
     page = maker.get(url).content.decode()
-    assert "signed out at once" in page
+    assert "signed out immediately" in page
     assert "1 user is linked to it." in " ".join(page.split())
     connector.refresh_from_db()
     assert connector.enabled, "a link that is only opened changes nothing"

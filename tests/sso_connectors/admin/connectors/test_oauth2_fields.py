@@ -171,10 +171,7 @@ def test_blanks_around_a_pasted_secret(maker: Client) -> None:
             {"authentication_method": "google", "force_authn": "on"},
             {
                 "force_authn": [
-                    (
-                        "Google can't be made to always ask for the password, or doesn't say "
-                        "that it did."
-                    )
+                    "Google can't always ask for the password, or doesn't confirm that it did."
                 ]
             },
         ),
@@ -258,7 +255,7 @@ def test_saml_leaves_the_client_alone(maker: Client, make_oauth2: OAuth2Maker) -
 def test_secret_is_kept_or_replaced(maker: Client, make_oauth2: OAuth2Maker) -> None:
     connector = make_oauth2()
     page = maker.get(change(connector)).content.decode()
-    assert re.search(r"Set on \d+ \w+ \d{4}\. Leave empty to keep it\.", page)
+    assert re.search(r"Set on \d+ \w+ \d{4}\. Leave empty to keep the current one\.", page)
 
     maker.post(change(connector), form(client_secret="", name="Renamed"))
     assert Connector.objects.get().client_secret == connector.client_secret
@@ -305,7 +302,7 @@ def test_lost_key_is_said_on_the_field(
     connector = make_oauth2()
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     page = unescape(maker.get(change(connector)).content.decode())
-    assert "One is stored, but it can't be read: type it again" in page
+    assert "A secret is stored, but can't be read. Enter it again" in page
 
     maker.post(change(connector), form(client_secret="", name="Renamed"))
     assert Connector.objects.get().client_secret == connector.client_secret, "it is kept"
@@ -513,7 +510,7 @@ def test_error_of_a_field_that_one_has_not(
     Connector.objects.update(authentication_method="google", force_authn=True)
     found = errors(make_staff(VIEW, CHANGE).post(change(connector), form()))
 
-    assert "can't be made to ask" in str(found["__all__"])
+    assert "can't always ask for the password" in str(found["__all__"])
 
 
 # --- the list ---------------------------------------------------------------------------------

@@ -134,14 +134,14 @@ def test_nothing_new(maker: Client, idp: IdP) -> None:
         maker, idp.key.pem, certificates=f"  {idp.key.pem}\r\n", issuer_url="https://old.example"
     )
 
-    assert "The fields hold all of this already" in page
+    assert "The fields already contain all of this" in page
     assert 'name="_use"' not in page
 
 
 def test_the_identity_provider_is_recognised(maker: Client) -> None:
     page = read(maker, published.google())
 
-    assert "Understood: this is Google Workspace" in page
+    assert "Found: this is Google Workspace" in page
     assert 'data-provider="google"' in page
 
 
@@ -179,7 +179,7 @@ def test_an_openid_provider_changes_the_type(maker: Client) -> None:
         "authentication_method": "oidc",
         "option_oidc_issuer": issuer,
     }
-    assert "speaks OpenID Connect, not SAML" in page
+    assert "uses OpenID Connect, not SAML" in page
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_saml_paste_changes_the_type_back(maker: Client, idp: IdP) -> None:
         ("<html><body>Sign in</body></html>", "web page"),
         ("https://10.0.0.1/metadata", "that is not a public host"),
         ("https://169.254.169.254/latest", "that is not a public host"),
-        ("http://idp.example/metadata", "only “https://” is fetched"),
+        ("http://idp.example/metadata", "Only “https://” addresses are read"),
     ],
 )
 def test_refused_on_the_box(maker: Client, text: str, says: str) -> None:
@@ -228,7 +228,8 @@ def test_more_than_django_takes(maker: Client) -> None:
     for address in (READ, ADD):
         response = maker.post(address, {"_read": "box", "paste": "x" * 5_000_000})
         assert response.status_code == 413
-        assert "what you typed should still be there." in response.content.decode()
+        assert "<h1>The form is too large</h1>" in response.content.decode()
+        assert "your text should still be there." in response.content.decode()
 
 
 def test_private_key_is_not_repeated(maker: Client, idp: IdP) -> None:
@@ -260,7 +261,7 @@ def test_the_box_of_a_private_key_is_emptied_and_nothing_else(maker: Client, idp
 
         response = maker.post(ADD, form(idp, paste=text, name="Typed"))
         (sentence,) = errors(response)["__all__"]
-        assert sentence.startswith("In the box “Paste anything”: There was a private key in this")
+        assert sentence.startswith("In the box “Paste anything”: This text contained a private key")
         assert box(response) == ""
         assert 'value="Typed"' in response.content.decode()
         assert idp.key.pem.splitlines()[1] in response.content.decode()
@@ -443,10 +444,10 @@ def test_metadata_as_a_file(maker: Client, idp: IdP, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("octets", "says"),
     [
-        (b"x" * (MAX_FILE + 1), "This file has more than"),
+        (b"x" * (MAX_FILE + 1), "This file is larger than"),
         (b"x" * (MAX_FILE - 1), "longer than 1048576 characters"),
         (b"PK\x03\x04\0\0", "neither text nor a certificate"),
-        (b"\x30\x03\x02\x01", "Nothing in this text"),
+        (b"\x30\x03\x02\x01", "Nothing was recognised in this text"),
     ],
 )
 def test_files_that_are_refused(maker: Client, octets: bytes, says: str) -> None:
@@ -475,7 +476,7 @@ def test_saving_while_a_file_is_unread_is_refused(maker: Client, idp: IdP) -> No
 
 def test_required_fields_that_were_not_found(maker: Client, idp: IdP) -> None:
     page = read(maker, f"Entity ID: urn:acme:idp\nSSO URL: {idp.sso_url}")
-    assert "Not found in this, and still empty: Certificate." in " ".join(page.split())
+    assert "Not found here, and still empty: Certificate." in " ".join(page.split())
     page = read(maker, "Entity ID: urn:acme:idp", endpoint="https://x", certificates="x")
     assert "still empty" not in page
 
@@ -494,7 +495,7 @@ def test_what_was_fetched_counts_more_and_a_difference_is_said(
 ) -> None:
     page = read(maker, f"Entity ID: urn:acme:idp\nMetadata URL: {serve(idp.metadata())}")
     assert values(page)["issuer_url"] == idp.entity_id
-    assert f"The document names the issuer {idp.entity_id}, and not urn:acme:idp." in page
+    assert f"The document names the issuer {idp.entity_id}, not urn:acme:idp." in page
 
 
 def test_a_fetched_document_in_utf_16(maker: Client, idp: IdP, serve: Serve) -> None:
@@ -522,7 +523,7 @@ def test_a_discovery_document_of_another_issuer_is_said(maker: Client, serve: Se
     body = '{"issuer": "https://other.example", "authorization_endpoint": "https://x"}'
     page = read(maker, serve(body, path="/.well-known/openid-configuration"))
     assert values(page)["option_oidc_issuer"] == "https://other.example"
-    assert "The document names the issuer https://other.example, and not " in page
+    assert "The document names the issuer https://other.example, not " in page
 
 
 @pytest.mark.parametrize(
@@ -542,7 +543,10 @@ def test_the_discovery_documents_address_never_stays_in_the_field(
 ) -> None:
     response = maker.post(ADD, form(idp, **fields))
     found = errors(response)
-    assert any("Press “Read” with the box" in str(each) for each in found.values()), found
+    assert any(
+        "Leave the box “Paste anything” empty and press “Read”." in str(each)
+        for each in found.values()
+    ), found
     assert not Connector.objects.exists()
 
 
@@ -552,7 +556,7 @@ def test_a_big_federation_is_searched(maker: Client) -> None:
         *(published.entity(member, f"https://i{number}.example") for number in range(60))
     )
     page = read(maker, text)
-    assert "There are 60 identity providers in this" in page
+    assert "60 identity providers found." in page
     assert "10 more are not shown" in page
     page = read(maker, text, _read="search", search="i59")
     assert re.findall(r"<option>(.*?)</option>", page) == ["https://i59.example"]

@@ -50,7 +50,7 @@ def test_one_link(maker: Client, alice: User) -> None:
     card = maker.get(f"{USERS}{alice.pk}/change/").content.decode()
     assert of_link(link) in card
     asked = maker.get(of_link(link)).content.decode()
-    assert "Reset permanent ID of alice@acme.example at Acme?" in asked
+    assert "Reset the permanent ID of alice@acme.example at Acme?" in asked
     link.refresh_from_db()
     assert link.subject == "the-subject", "to look changes nothing"
 
@@ -58,12 +58,12 @@ def test_one_link(maker: Client, alice: User) -> None:
 
     link.refresh_from_db()
     assert link.subject is None
-    assert "Forgot the identifier of alice@acme.example at Acme." in page
+    assert "The permanent ID of alice@acme.example at Acme was reset." in page
     row = Link.history.first()
     assert row.history_change_reason == reasons.SUBJECT_RESET
     assert row.history_user.username == "root@maker.example"
     for item in (f"{USERS}{alice.pk}", f"{CONNECTORS}{link.connector_id}"):
-        assert "Forgot the identifier" in maker.get(f"{item}/history/").content.decode()
+        assert "Reset the permanent ID" in maker.get(f"{item}/history/").content.decode()
 
 
 def test_nothing_to_forget(maker: Client, alice: User) -> None:
@@ -153,20 +153,21 @@ def test_whole_connector(
         of_connector(connector) in maker.get(f"{CONNECTORS}{connector.pk}/change/").content.decode()
     )
     asked = maker.get(of_connector(connector)).content.decode()
-    assert "Reset permanent IDs of 2 users of Acme?" in asked
+    assert "Reset the permanent IDs of 2 users of Acme?" in asked
 
     page = maker.post(of_connector(connector), follow=True).content.decode()
 
-    assert "Forgot the identifiers of 2 users of Acme." in page
+    assert "The permanent IDs of 2 users of Acme were reset." in page
     assert not connector.links.filter(subject__isnull=False).exists()
     kept.refresh_from_db()
     assert kept.subject == "of carol"
     history = maker.get(f"{CONNECTORS}{connector.pk}/history/").content.decode()
-    assert "Forgot the identifiers of 2 users" in history
-    assert "Forgot the identifier of alice" not in history, "one line says how many"
+    assert "Reset the permanent IDs of 2 users" in history
+    assert "Reset the permanent ID of alice" not in history, "one line says how many"
     alice = User.objects.get(username="alice@acme.example")
     assert (
-        "Forgot the identifier at Acme" in maker.get(f"{USERS}{alice.pk}/history/").content.decode()
+        "Reset the permanent ID at Acme"
+        in maker.get(f"{USERS}{alice.pk}/history/").content.decode()
     )
     assert Connector.history.first().history_user.username == "root@maker.example"
 
@@ -194,8 +195,8 @@ def test_whole_connector_leaves_staff_to_superusers(
     links = [remember(alice), remember(boss, "of the boss")]
     trusted = make_staff(*TRUSTED)
     asked = trusted.get(of_connector(connector)).content.decode()
-    assert "Reset permanent ID of 1 user of Acme?" in asked
-    assert "That of 1 member of the staff stays" in asked
+    assert "Reset the permanent ID of 1 user of Acme?" in asked
+    assert "The permanent ID of 1 staff member will not be reset" in asked
     trusted.post(of_connector(connector))
     for link in links:
         link.refresh_from_db()
@@ -242,7 +243,7 @@ def test_changed_format_says_what_it_means_for_who_is_remembered(
     page = f"{CONNECTORS}{connector.pk}/change/"
     shown = maker.post(page, form(idp, identifier_format="persistent"), follow=True)
     text = shown.content.decode()
-    assert "the permanent ID of 1 user is remembered" in text
+    assert "the permanent ID of 1 user is stored" in text
     assert f'<a href="{of_connector(connector)}">Reset permanent IDs</a>' in text
     assert "You changed the identifier format" not in maker.get(page).content.decode()
 

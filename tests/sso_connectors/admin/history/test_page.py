@@ -97,9 +97,9 @@ def test_each_change_is_told_field_by_field(maker: Client, connector: Connector)
     for text in (
         "Created",
         "Changed",
-        "the product",
+        "the system",
         "Acme Ltd",
-        "Ask for the password again",
+        "Always ask for the password",
         "HTTP-Redirect",
         "HTTP-POST",
     ):
@@ -123,14 +123,14 @@ def test_author_whose_account_was_deleted_is_not_the_product(
     gone = list(Link.objects.filter(user=bob).values_list("pk", flat=True))
     plans.remove_links(gone, by=author, reason=plans.FROM_USERS)
     assert "gone@maker.example" in history_of(maker, alice)
-    assert "account was deleted" not in history_of(maker, alice)
+    assert "account deleted" not in history_of(maker, alice)
     author.delete()
 
     of_alice = history_of(maker, alice).split('class="entries"')[1]
     of_connector = history_of(maker, connector).split('class="entries"')[1]
-    assert of_alice.count("gone@maker.example, whose account was deleted") == 2
-    assert of_connector.count("gone@maker.example, whose account was deleted") == 2
-    assert of_connector.count("· the product") == 2, "what was made without anybody stays so"
+    assert of_alice.count("gone@maker.example (account deleted)") == 2
+    assert of_connector.count("gone@maker.example (account deleted)") == 2
+    assert of_connector.count("· the system") == 2, "what was made without anybody stays so"
 
 
 def test_certificates_that_cannot_be_read_any_more(maker: Client, connector: Connector) -> None:
@@ -147,7 +147,7 @@ def test_certificates_that_cannot_be_read_any_more(maker: Client, connector: Con
 
 def test_history_of_before_authors_were_kept(maker: Client, connector: Connector) -> None:
     Connector.history.update(history_user=None, history_author=None)
-    assert "· the product" in history_of(maker, connector)
+    assert "· the system" in history_of(maker, connector)
 
 
 def test_where_a_change_came_from(
@@ -156,9 +156,9 @@ def test_where_a_change_came_from(
     root, alice = User.objects.get(username="root@maker.example"), make_user("alice@acme.example")
     told = {
         plans.FROM_USERS: "· from the list of users",
-        plans.FROM_CONNECTOR: "· on the connector&#x27;s tab “Users”",
+        plans.FROM_CONNECTOR: "· on the connector&#x27;s “Users” tab",
         plans.FROM_FILE: "· from a CSV file",
-        f"{FROM_ATTEMPT}7HKM-2CZT": "· from the attempt 7HKM-2CZT",
+        f"{FROM_ATTEMPT}7HKM-2CZT": "· from attempt 7HKM-2CZT",
         "ticket <7>": "· ticket &lt;7&gt;",
     }
     for number, (reason, words) in enumerate(told.items()):
@@ -177,7 +177,7 @@ def test_reason_that_is_told_already_is_not_told_twice(maker: Client, connector:
     connector.save()
     go_back(maker, connector, first_version(connector))
     page = history_of(maker, connector)
-    assert "Returned to the version of" in page
+    assert "Restored to the version of" in page
     assert "· returned to" not in page
 
 
@@ -306,7 +306,7 @@ def test_change_of_what_is_older_than_the_history(maker: Client, connector: Conn
     connector.name = "Acme Ltd"
     connector.save()
 
-    assert "no history yet to compare with" in history_of(maker, connector)
+    assert "Changed, with no earlier version to compare with" in history_of(maker, connector)
 
 
 def test_pages(maker: Client, connector: Connector) -> None:
@@ -456,7 +456,7 @@ def test_connectors_as_code_write_it(maker: Client) -> None:
         assert text in of_connector
     for text in ("Created", "Linked to Acme", "Unlinked from Acme", "Active"):
         assert text in of_user
-    assert "the product" not in of_connector + of_user
+    assert "the system" not in of_connector + of_user
     written: tuple[Any, ...] = (Connector.history, Link.history, User.history.filter(id=user.pk))
     rows = [row for history in written for row in history.all()]
     assert {row.history_change_reason for row in rows} == {"sso_apply"}
@@ -492,7 +492,7 @@ def test_return_asks_first_and_then_does_it(maker: Client, connector: Connector)
 
     connector.refresh_from_db()
     assert (connector.name, connector.contact) == ("Acme", "")
-    assert "Returned to the version of" in page
+    assert "Restored to the version of" in page
     assert connector.history.first().history_user.username == "root@maker.example"
 
 
@@ -514,7 +514,7 @@ def test_return_waits_for_another_look_when_somebody_else_was_quicker(
     connector.save()
     page = maker.post(way_back(connector, version), {"newest": seen}).content.decode()
 
-    assert "It was changed meanwhile" in page
+    assert "It was changed in the meantime" in page
     assert "Acme Inc" in page
     connector.refresh_from_db()
     assert connector.name == "Acme Inc"
@@ -529,8 +529,8 @@ def test_return_to_a_version_that_is_not_valid_any_more(
     make_connector("ACME")
     page = go_back(maker, connector, version).content.decode()
 
-    assert "isn&#x27;t valid any more" in page or "isn't valid any more" in page
-    assert "Another connector has this reference" in page
+    assert "That version is no longer valid" in page
+    assert "Another connector already has this reference" in page
     connector.refresh_from_db()
     assert (connector.reference, connector.name) == ("acme-2", "Acme 2")
 
@@ -598,7 +598,7 @@ def test_return_makes_untested(maker: Client, connector: Connector) -> None:
 
     connector.refresh_from_db()
     assert connector.tested_at is None
-    assert "test it" in page
+    assert "may have changed. Test it." in page
 
 
 @pytest.mark.row(33)
@@ -610,7 +610,7 @@ def test_return_to_another_provider_drops_the_secret(maker: Client, hub: Connect
     hub.full_clean()
     hub.save()
     asked = maker.get(way_back(hub, version)).content.decode()
-    assert "will be forgotten" in asked
+    assert "It will be deleted." in asked
     assert "is a draft" in asked
 
     go_back(maker, hub, version)
@@ -651,7 +651,7 @@ def test_return_within_one_provider_keeps_the_secret_of_today(
     hub.client_id = "other-client"
     hub.client_secret = sealed("another-" + CANARY, timezone.now() + timedelta(hours=1))
     hub.save()
-    assert "doesn&#x27;t come back" in maker.get(way_back(hub, version)).content.decode()
+    assert "so it can&#x27;t be restored" in maker.get(way_back(hub, version)).content.decode()
     go_back(maker, hub, version)
 
     hub.refresh_from_db()
@@ -664,8 +664,8 @@ def test_return_within_one_provider_keeps_the_secret_of_today(
 @pytest.mark.parametrize(
     ("dates", "words"),
     [
-        ((-timedelta(days=400), -timedelta(days=30)), "has ended"),
-        ((timedelta(days=30), timedelta(days=400)), "begins only"),
+        ((-timedelta(days=400), -timedelta(days=30)), "expired on"),
+        ((timedelta(days=30), timedelta(days=400)), "is not valid until"),
     ],
 )
 def test_return_to_certificates_whose_dates_say_otherwise(
@@ -697,7 +697,7 @@ def test_return_to_another_identifier_format_says_who_is_remembered(
     before = first_version(connector)
     connector.identifier_format = "persistent"
     connector.save()
-    told = "permanent IDs of users are remembered"
+    told = "permanent IDs of users are stored"
     assert told not in maker.get(way_back(connector, before)).content.decode()
     alice.links.update(subject="77f1")
     assert told in maker.get(way_back(connector, before)).content.decode()

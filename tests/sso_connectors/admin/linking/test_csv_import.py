@@ -91,13 +91,13 @@ def test_preview_then_all_of_it(
     assert [row.import_type for row in page.context["result"].rows] == ["new", "skip", "delete"]
     assert linked(connector) == {alice.username, carol.username}, "a preview writes nothing"
     text = page.content.decode()
-    assert "nothing in them is wrong" in text
+    assert "with no mistakes" in text
     assert "style=" not in text
     assert "onclick" not in text
 
     response = confirm(maker, page)
-    assert "1 link was made." in said(response)
-    assert "1 link was removed." in said(response)
+    assert "1 user was linked." in said(response)
+    assert "1 user was unlinked." in said(response)
     assert linked(connector) == {alice.username, bob.username}
     root = User.objects.get(is_superuser=True)
     written = Link.history.filter(history_change_reason=plans.FROM_FILE)
@@ -225,7 +225,7 @@ def test_each_wrong_line_is_named_with_its_cause(
 
 
 EXPECTED = {
-    3: "no user nobody@acme.example",
+    3: "the user nobody@acme.example doesn't exist",
     5: "reference “other”",
     6: "“rubbish” is not an e-mail address",
     7: "“remove”",
@@ -251,7 +251,7 @@ def test_a_line_that_has_become_wrong_stops_all(
     carol.delete()
     response = confirm(maker, page)
 
-    assert "Nothing was written" in said(response)
+    assert "Nothing was saved" in said(response)
     assert not Link.objects.exists()
 
 
@@ -299,7 +299,7 @@ def test_preview_ends_after_an_hour(
     later = time.time() + 3_700
     monkeypatch.setattr("django.core.signing.time.time", lambda: later)
 
-    assert "preview is over" in maker.post(CONFIRM, fields).content.decode()
+    assert "preview has expired" in maker.post(CONFIRM, fields).content.decode()
     assert not Link.objects.exists()
 
 
@@ -317,9 +317,9 @@ def test_forged_preview_is_refused(
 @pytest.mark.parametrize(
     ("spoilt", "why"),
     [
-        (lambda whole: {}, "Nothing came that could be confirmed"),
-        (lambda whole: {"format": "0"}, "Nothing came that could be confirmed"),
-        (lambda whole: {"import_file_name": whole[:-3]}, "preview is over"),
+        (lambda whole: {}, "There was nothing to confirm"),
+        (lambda whole: {"format": "0"}, "There was nothing to confirm"),
+        (lambda whole: {"import_file_name": whole[:-3]}, "preview has expired"),
         (lambda whole: {"import_file_name": f"{whole}\0"}, "Null characters"),
     ],
     ids=["no field", "no file", "cut", "null character"],
@@ -406,7 +406,7 @@ def test_permission_is_asked_again_at_the_confirmation(
     page = upload(staff, BOTH)
     user = User.objects.get(username="staff@maker.example")
     user.user_permissions.remove(user.user_permissions.get(codename="delete_link"))
-    assert "Nothing was written" in said(confirm(staff, page))
+    assert "Nothing was saved" in said(confirm(staff, page))
     user.user_permissions.remove(user.user_permissions.get(codename="add_link"))
 
     assert staff.post(CONFIRM, kept(page)).status_code == 403

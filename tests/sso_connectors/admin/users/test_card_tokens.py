@@ -43,7 +43,7 @@ def test_how_tokens_stand(maker: Client, link: Link, hub: Hub) -> None:
 
     tomorrow = timezone.now() + timedelta(days=1)
     Token.objects.update(expires_at=tomorrow)
-    assert f"ok until {tomorrow.day} {tomorrow:%b %Y, %H:%M} UTC" in shown(maker, link)
+    assert f"valid until {tomorrow.day} {tomorrow:%b %Y, %H:%M} UTC" in shown(maker, link)
     Token.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert "pill-expiring" in shown(maker, link)
     assert "reconnection needed" in shown(maker, link)
