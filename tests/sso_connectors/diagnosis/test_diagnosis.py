@@ -260,7 +260,9 @@ def test_details_are_told_apart_by_words_that_are_really_written(phrase: str) ->
     readers = {
         ROOT / "sso_connectors/diagnosis" / f"{name}.py" for name in ("causes", "oauth2_errors")
     }
-    files = [ROOT / "sso_connectors" / name for name in ("network/http_client.py", "models/token.py")]
+    files = [
+        ROOT / "sso_connectors" / name for name in ("network/http_client.py", "models/token.py")
+    ]
     for folder in ("protocols", "providers"):
         files += (ROOT / "sso_connectors" / folder).rglob("*.py")
     assert any(phrase in file.read_text() for file in readers)
@@ -437,7 +439,9 @@ def test_what_exactly_is_wrong(lies: dict[str, Any], words: str) -> None:
 def test_audience_beside_ours() -> None:
     lies, _names = WRONG["a second restriction"]
     pending = begun()
-    assert "is for us, but is restricted to others as well" in only(of(answered(pending, **lies), pending.connector))
+    assert "is for us, but is restricted to others as well" in only(
+        of(answered(pending, **lies), pending.connector)
+    )
 
 
 def test_everything_wrong_is_told() -> None:
@@ -642,7 +646,10 @@ def test_clock_ahead_says_by_how_much(connector: Mapping[str, str], turn: Turn) 
         ({"issue_instant": timedelta(minutes=-9)}, "dated 9 minutes before its arrival"),
         ({"not_on_or_after": timedelta(hours=-1)}, "had expired 1 hour before it arrived"),
         ({"confirmation_not_before": timedelta(minutes=3)}, "3 minutes ahead"),
-        ({"session_not_on_or_after": timedelta(days=-2)}, "had expired 2 days before they came here"),
+        (
+            {"session_not_on_or_after": timedelta(days=-2)},
+            "had expired 2 days before they came here",
+        ),
         ({"authn_instant": timedelta(minutes=4)}, "4 minutes ahead"),
         ({"authn_instant": OMIT}, "doesn't say when the person signed in"),
         ({"not_on_or_after": OMIT}, "until when"),
@@ -672,14 +679,20 @@ def test_password_was_not_asked_for_again() -> None:
 def test_times_of_id_tokens() -> None:
     ended_at = datetime(2030, 5, 17, 12, tzinfo=UTC)
     for check, words in (
-        (("expires", "after 2030-05-17T11:58:00Z", "2030-05-17T11:00:00Z"), "had expired 1 hour before it arrived"),
+        (
+            ("expires", "after 2030-05-17T11:58:00Z", "2030-05-17T11:00:00Z"),
+            "had expired 1 hour before it arrived",
+        ),
         (("issued at", "after … and until …", "2030-05-17T12:05:00Z"), "5 minutes ahead"),
         (("not before", "until …", "2030-05-17T12:30:00Z"), "30 minutes ahead"),
         (("expires", "after …", "None"), "until when"),
         (("issued at", "after …", "true"), "an invalid time: “true”"),
         (("issued at", "after …", "9999-12-31T23:59:59-12:00"), "ahead"),
         (("expires", "after …", "0001-01-01T00:00:00+14:00"), "had expired"),
-        (("issued at", "after …", "9999-99-99T00:00:00Z"), "an invalid time: “9999-99-99T00:00:00Z”"),
+        (
+            ("issued at", "after …", "9999-99-99T00:00:00Z"),
+            "an invalid time: “9999-99-99T00:00:00Z”",
+        ),
     ):
         attempt = failed("response_refused", check, connector=oauth("okta"), ended_at=ended_at)
         assert words in only(diagnose(attempt))
@@ -788,7 +801,10 @@ def test_method_that_there_is_no_more() -> None:
         (("hosted domain", "acme.example", "None"), "Private accounts belong to none"),
         (("workspace", "any", "None"), "Private accounts belong to none"),
         (("response issuer", "https://a.example", "https://b.example"), "comes from https://b"),
-        (("response issuer", "https://a.example", ""), "says that it names itself in its responses"),
+        (
+            ("response issuer", "https://a.example", ""),
+            "says that it names itself in its responses",
+        ),
         (("ID token signature", "one of RS256, …", "none"), "RS256"),
         (("ID token signature", "by a key in the …", "RS256 by …"), "publishes"),
         (("subject", "a name for good", ""), "sends no permanent ID for the person"),

@@ -343,9 +343,7 @@ def test_no_value_is_taken_from_a_sentence() -> None:
 def test_another_issuer_further_down_is_said() -> None:
     found = read("Entity ID: urn:acme:idp\nEntity ID: urn:acme:old\nEntity ID: urn:acme:idp")
     assert found.issuer_url == "urn:acme:idp"
-    assert found.notes == (
-        "Another issuer was found in this text and ignored: urn:acme:old",
-    )
+    assert found.notes == ("Another issuer was found in this text and ignored: urn:acme:old",)
 
 
 def test_a_launch_link_beside_a_label_is_left_out() -> None:

@@ -397,7 +397,10 @@ def test_an_address_that_is_ours() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://idp.example/metadata", "The address starts with “http://”. Only “https://” addresses are read."),
+        (
+            "http://idp.example/metadata",
+            "The address starts with “http://”. Only “https://” addresses are read.",
+        ),
         ("https://", "This is not a valid web address: https://"),
         ("https://user:pass@idp.example/", "This is not a valid web address: https://user"),
         ("https://[::1/", "This is not a valid web address: https://[::1/"),
@@ -699,7 +702,10 @@ def test_what_certificates_has_to_say() -> None:
         (bare(default_key().pem)[:400] + "é", "“é” is not a base64 character."),
         (f"Certificate: {bare(default_key().pem)[:400]}", "The certificate is incomplete"),
         (weak_key().pem, "The certificate's RSA key has 1024 bits"),
-        ("<note>hello</note>", "This XML doesn't contain an identity provider's signing certificate"),
+        (
+            "<note>hello</note>",
+            "This XML doesn't contain an identity provider's signing certificate",
+        ),
     ):
         error = refused(text)
         assert error.code == "certificate"

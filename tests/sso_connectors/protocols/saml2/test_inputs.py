@@ -78,7 +78,10 @@ def _id_on_subject(response: etree._Element) -> None:
 @pytest.mark.parametrize(
     ("lies", "words"),
     [
-        ({"response_id": "{00ed9a13}"}, "is “{00ed9a13}”, which is not accepted. Accepted: at most 201 letters"),
+        (
+            {"response_id": "{00ed9a13}"},
+            "is “{00ed9a13}”, which is not accepted. Accepted: at most 201 letters",
+        ),
         ({"assertion_id": "a b"}, "is “a b”, which is not accepted. Accepted: at most"),
         ({"assertion_id": "é"}, "is “é”, which is not accepted. Accepted: at most"),
         ({"assertion_id": "a" * 300}, "which is not accepted. Accepted: at most 201 letters"),
