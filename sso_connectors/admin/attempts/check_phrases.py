@@ -117,7 +117,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The parameter %(name)s is there twice."),
     _("The parameters of the answer are too long."),
     _("The answer has neither a code nor an error."),
-    # safe_xml.py
+    # network/safe_xml.py
     _("It has %(count)s bytes; at most %(number)s are read."),
     _("It is not UTF-8 text."),
     _("It has a DOCTYPE, an entity or a null character."),
@@ -226,7 +226,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("The authentication provider rejected the request."),
     _("Authentication process canceled"),
     _("Authentication could not be completed."),
-    # outbound.py
+    # network/http_client.py
     _("%(host)s accepts no connection: %(why)s."),
     _("no answer in time"),
     _("%(host)s can't be found in the DNS."),
@@ -241,7 +241,7 @@ _REASONS: Final[Sequence[StrOrPromise]] = (
     _("%(host)s answers with what can't be decompressed."),
     _("%(host)s broke off, or answers with what is not HTTP."),
     _("What is to be sent can't be put into a request."),
-    # addresses.py and reachable.py
+    # addresses.py and network/address_policy.py
     _("This is not a web address that a browser could open: %(url)s. It looks like %(example)s."),
     _(
         "The address starts with “%(scheme)s://”; it must start with “https://”, since sign-in goes there."

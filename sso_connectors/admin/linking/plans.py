@@ -114,7 +114,7 @@ def add_links(links: Sequence[Link], *, by: User, reason: str) -> None:
 
 
 def remove_links(links: Sequence[int], *, by: User, reason: str) -> None:
-    """By their ids. Sessions end and tokens are revoked by what watches deletions (see vault.py)."""
+    """By their ids. Sessions end and tokens are revoked by what watches deletions (see models/token.py)."""
     with history_together(by=by, reason=reason):
         for batch in batches(links):
             Link.objects.filter(pk__in=batch).delete()
