@@ -341,7 +341,10 @@ def test_authorities_of_a_chain_are_left_out_and_said(apply: Apply) -> None:
     applied = apply(with_connector(certificates=[leaf, issuer.pem]))
     assert Connector.objects.get(reference="acme").certificates == leaf
     (warning,) = applied.warnings
-    assert warning.startswith("warning: connector acme: 1 of 2 certificates are authorities")
+    assert warning.startswith(
+        "warning: connector acme: Ignored, because they belong to certificate authorities, "
+        "which sign other certificates (1 of 2): "
+    )
 
 
 def test_certificates_are_the_whole_list(apply: Apply) -> None:
@@ -504,7 +507,7 @@ def test_a_secret_that_nobody_can_read(apply: Apply, secret: str, settings: Any)
 def test_no_key_to_keep_a_secret_with(refuse: Refuse, secret: str, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = []
     (problem,) = refuse(with_hub())
-    assert problem.startswith("connectors[0] (hub): client_secret: No secret can be kept")
+    assert problem.startswith("connectors[0] (hub): client_secret: Secrets can't be stored")
     assert "FIELD_ENCRYPTION_KEYS" in problem
 
 
@@ -523,9 +526,15 @@ def test_no_key_to_keep_a_secret_with(refuse: Refuse, secret: str, settings: Any
         ({"client_secret": f"env:{CANARY}"}, "client_secret: after “env:” comes the name of"),
         ({"client_secret": "env:"}, "client_secret: after “env:” comes the name of"),
         ({"client_secret": ""}, "client_secret: This text is empty."),
-        ({"client_secret": f"{CANARY}\n{CANARY}"}, "client_secret: There is a line break"),
-        ({"client_secret": f"{CANARY}\ud800{CANARY}"}, "client_secret: There is a line break"),
-        ({"client_secret": "env:KEY"}, "client_secret: There was a private key in this,"),
+        (
+            {"client_secret": f"{CANARY}\n{CANARY}"},
+            "client_secret: This text contains a line break",
+        ),
+        (
+            {"client_secret": f"{CANARY}\ud800{CANARY}"},
+            "client_secret: This text contains a line break",
+        ),
+        ({"client_secret": "env:KEY"}, "client_secret: This text contained a private key,"),
         ({"client_secret": None}, "client_secret: must be text, not nothing"),
         ({"client_secret": {CANARY: CANARY}}, "client_secret: must be text, not an object"),
         ({"client_id": ""}, "client_id: This is needed before"),
@@ -609,8 +618,8 @@ def test_all_or_nothing(apply: Apply, refuse: Refuse) -> None:
     document["users"].append({"username": "bob"})
     (problem,) = refuse(document)
     assert problem == (
-        "users[1] (bob): “bob” is not an e-mail address; "
-        "a username looks like name@company.example."
+        "users[1] (bob): “bob” is not an e-mail address. "
+        "Example of a username: name@company.example."
     )
     assert not any(stored())
     apply()
@@ -634,7 +643,7 @@ def test_everything_wrong_is_said_at_once(refuse: Refuse) -> None:
     starts = [
         "the file: more: unknown key; known are connectors, users",
         "connectors[0] (a b): endpoint: The address starts with “ftp://”",
-        "connectors[0] (a b): reference: “a b” won't do",
+        "connectors[0] (a b): reference: “a b” is not a valid reference.",
         "connectors[1] (new): name: is needed for a new connector",
         "connectors[1] (new): type: is needed for a new connector",
         "connectors[2]: must be an object, not text",
@@ -812,9 +821,9 @@ def test_two_entries_for_one_user(refuse: Refuse, other: str) -> None:
         ({"name": "\ud800"}, "name: holds a character that can't be stored"),
         ({"certificates": ["<a>\ud800"]}, "certificates: This looks like XML"),
         ({"certificates": ["<a>\0"]}, "certificates: This looks like XML"),
-        ({"certificates": ["\0"]}, "certificates: “\0” is no character of base64 text"),
-        ({"reference": "callback"}, "reference: “callback” is taken"),
-        ({"reference": "a/b"}, "reference: “a/b” won't do"),
+        ({"certificates": ["\0"]}, "certificates: “\0” is not a base64 character"),
+        ({"reference": "callback"}, "reference: “callback” is reserved for the reply URL"),
+        ({"reference": "a/b"}, "reference: “a/b” is not a valid reference."),
         ({"type": "saml"}, "type: 'saml' is none of saml2, oauth2"),
         ({"type": ""}, "type: This field cannot be blank."),
         (
@@ -824,10 +833,10 @@ def test_two_entries_for_one_user(refuse: Refuse, other: str) -> None:
         ),
         ({"binding": "artifact"}, "binding: 'artifact' is none of redirect, post"),
         ({"authentication_method": "yahoo"}, "authentication_method: 'yahoo' is none of "),
-        ({"client_id": "a\nb"}, "client_id: There is a line break"),
+        ({"client_id": "a\nb"}, "client_id: This text contains a line break"),
         ({"options": {"a": "b"}}, "options: Choose an authentication method to use options."),
         ({"issuer_url": ""}, "issuer_url: This is needed before the connector can be enabled."),
-        ({"issuer_url": "a\nb"}, "issuer_url: There is a line break"),
+        ({"issuer_url": "a\nb"}, "issuer_url: This text contains a line break"),
         ({"endpoint": "http://idp.example/"}, "endpoint: The address starts with “http://”"),
         ({"endpoint": "javascript:alert(1)"}, "endpoint: This is not a web address"),
         ({"contact": "it"}, "contact: Enter a valid email address."),

@@ -139,7 +139,10 @@ def test_what_has_been_added_meanwhile(apply: Apply, idp: IdP) -> None:
         User.objects.create_user("bob@acme.example")
 
     for add, line in (
-        (add_connector, "connectors[1] (two): Another connector has this reference; case makes no"),
+        (
+            add_connector,
+            "connectors[1] (two): Another connector already has this reference. Upper and",
+        ),
         (add_user, "users[0] (bob@acme.example): somebody else has added it at this moment; try"),
     ):
         with before_it_writes(add), pytest.raises(CommandError) as told:

@@ -263,10 +263,12 @@ def test_mail_says_what_to_do(told: Connector, settings: Any) -> None:
     assert message.to == [CONTACT]
     assert message.from_email == "INO cx <webmaster@maker.example>"
     assert message.reply_to == ["help@maker.example"]
-    assert message.subject.startswith("INO cx: the certificate of “Acme” ends on ")
+    assert message.subject.startswith("INO cx: the certificate of “Acme” expires on ")
     for part in ("Acme (acme)", row.fingerprint, row.subject, told.issuer_url, "in 29 days"):
         assert part in message.body
-    assert "It is your turn" in message.body
+    assert (
+        "\nTo do:\n\n1. In your identity provider, create a new signing certificate" in message.body
+    )
     assert "help@maker.example" in message.body
     assert not re.search(r"\n\n\n|[{}]|&\w+;", str(message.body))
     assert message.message()["Auto-Submitted"] == "auto-generated"
@@ -294,8 +296,8 @@ def test_first_found_late_is_told_at_once_and_not_for_each_threshold_passed(
     run("--mail")
     run("--mail")
     (message,) = mail.outbox
-    assert "has ended" in message.subject
-    assert "has ended on" in message.body
+    assert "has expired" in message.subject
+    assert "The certificate that your identity provider signs with expired on" in message.body
 
 
 def test_without_mail_nothing_is_sent_or_remembered(told: Connector) -> None:
@@ -308,9 +310,9 @@ def test_new_certificate_that_is_there_is_named(make_connector: ConnectorMaker) 
     connector = make_connector(certificates=pem(20) + default_key().pem, contact=CONTACT)
     run("--mail")
     (message,) = mail.outbox
-    assert "Make your identity provider sign with it" in message.body
+    assert "Configure your identity provider to sign with it" in message.body
     assert connector.signing_certificates[1].fingerprint in message.body
-    assert "make a new signing certificate" not in message.body
+    assert "create a new signing certificate" not in message.body
 
 
 def test_left_over_from_a_roll_over_is_nobodys_turn(make_connector: ConnectorMaker) -> None:

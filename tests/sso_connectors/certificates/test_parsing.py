@@ -226,7 +226,7 @@ def test_ten_at_most() -> None:
     pem = "".join(key.pem for key in many(10))
     assert normalise_certificates(pem + pem) == pem
     assert seen(pem + default_key().pem) == (
-        "There are 11 certificates here, which looks like a bundle of authorities."
+        "This text contains 11 certificates, which looks like a bundle of certificate authorities."
     )
 
 
@@ -380,7 +380,7 @@ def test_the_encryption_key_alone_is_none_to_trust() -> None:
 def test_a_bad_certificate_in_metadata() -> None:
     assert "has 1024 bits" in seen(metadata(key_descriptor(weak_key().pem)))
     cut = metadata(key_descriptor(default_key().pem)).replace(bare(default_key().pem), "MIIB")
-    assert "no certificate" in seen(cut)
+    assert "not a certificate" in seen(cut)
 
 
 # --- private keys -----------------------------------------------------------------------------
@@ -420,7 +420,7 @@ def test_a_private_key(pem: str) -> None:
     for pasted in ways:
         error = refused(pasted)
         assert error.code == PRIVATE_KEY
-        assert "There was a private key in this, and it was not kept." in error.messages[0]
+        assert "This text contained a private key, which was not stored." in error.messages[0]
         assert_nothing_of_it(bare(pem), error)
 
 
@@ -509,7 +509,7 @@ def test_cut_base64(missing: int) -> None:
     body = bare(default_key().pem).rstrip("=")
     cut = body[: len(body) - missing]
     for pasted in (cut, f"{CERTIFICATE_LINE}\n{cut}\n-----END CERTIFICATE-----\n"):
-        assert "is cut" in seen(pasted)
+        assert "is incomplete" in seen(pasted)
 
 
 @pytest.mark.parametrize("key", [default_key, ec_key], ids=["RSA", "EC"])
@@ -517,7 +517,9 @@ def test_cut_der(key: Callable[[], SigningKey]) -> None:
     der = key().certificate.public_bytes(Encoding.DER)
     for have in (60, len(der) // 2, len(der) - 1):
         pasted = base64.b64encode(der[:have]).decode()
-        assert seen(pasted) == f"The certificate is cut: {have} of its {len(der)} bytes are here."
+        assert seen(pasted) == (
+            f"The certificate is incomplete: only {have} of its {len(der)} bytes are present."
+        )
     for have in (1, 2, 3, 4):
         assert seen(base64.b64encode(der[:have]).decode())
 
@@ -575,9 +577,9 @@ def test_a_certificate_that_says_a_thing_twice() -> None:
 
 
 def test_a_character_that_base64_has_not() -> None:
-    assert seen("certificate.cer") == "“.” is no character of base64 text."
+    assert seen("certificate.cer") == "“.” is not a base64 character."
     assert seen(f"{CERTIFICATE_LINE}\nMIIB…\n-----END CERTIFICATE-----") == (
-        "“…” is no character of base64 text."
+        "“…” is not a base64 character."
     )
 
 
@@ -594,8 +596,8 @@ def test_other_blocks() -> None:
     assert seen(default_key().pem + default_key().public_pem) == (
         "This is a Public Key, not a certificate."
     )
-    assert "base64 text, but no certificate" in seen(bare(request))
-    assert "base64 text, but no certificate" in seen(bare(default_key().public_pem))
+    assert "base64 text, but not a certificate" in seen(bare(request))
+    assert "base64 text, but not a certificate" in seen(bare(default_key().public_pem))
 
 
 @pytest.mark.parametrize("pasted", ["", " \r\n ", "\ufeff", "&#13;", "====", "-----"])
@@ -613,13 +615,18 @@ def test_an_authority() -> None:
     """Trusting an authority's key would trust whatever it signs as if it were the IdP."""
     public = ec_key().private_key.public_key()
     authority = certify(public, name="Example Root", ca=True, usage=("key_cert_sign", "crl_sign"))
-    says = "“CN=Example Root” is the certificate of an authority, which signs other certificates."
+    says = (
+        "“CN=Example Root” is the certificate of a certificate authority, which signs "
+        "other certificates."
+    )
     assert seen(authority) == says
     found = read_certificates(find_bodies(default_key().pem + authority))
     assert found.pem == default_key().pem, "the authority is left out"
     (note,) = found.notes
-    assert note.startswith("1 of 2 certificates are authorities")
-    assert "“CN=Example Root”" in note
+    assert note == (
+        "Ignored, because they belong to certificate authorities, which sign other certificates "
+        "(1 of 2): “CN=Example Root”."
+    )
 
 
 def test_a_bundle_of_authorities() -> None:
@@ -628,7 +635,7 @@ def test_a_bundle_of_authorities() -> None:
         certify(key.private_key.public_key(), name=f"Root {number}", ca=True, usage=usage)
         for number, key in enumerate(many(3))
     )
-    assert "is the certificate of an authority" in seen(bundle)
+    assert "is the certificate of a certificate authority" in seen(bundle)
 
 
 def test_a_chain_with_its_issuer() -> None:
@@ -639,15 +646,15 @@ def test_a_chain_with_its_issuer() -> None:
         assert normalise_certificates(chain) == leaf
         (note,) = read_certificates(find_bodies(chain)).notes
         assert note == (
-            "1 of 2 certificates are authorities, which sign other certificates. They were left out: "
-            "“CN=Example CA”."
+            "Ignored, because they belong to certificate authorities, which sign other certificates "
+            "(1 of 2): “CN=Example CA”."
         )
 
 
 def test_each_issued_by_the_other_is_no_leaf() -> None:
     one = certify(ec_key().private_key.public_key(), name="One", issuer="Other")
     other = certify(other_key().private_key.public_key(), name="Other", issuer="One")
-    assert "is the certificate of an authority" in seen(one + other)
+    assert "is the certificate of a certificate authority" in seen(one + other)
 
 
 def test_a_chain_in_pkcs7() -> None:
@@ -709,7 +716,7 @@ def test_more_than_anyone_needs_is_refused_before_it_is_parsed(
     bundle = "".join(
         f"{CERTIFICATE_LINE}\n{each}\n-----END CERTIFICATE-----\n" for each in different
     )
-    assert seen(bundle).startswith("There are 61 certificates here")
+    assert seen(bundle).startswith("This text contains 61 certificates, ")
     with pytest.raises(TypeError):  # it was removed above: this one goes on to be parsed
         normalise_certificates(pem * 400)
 
@@ -727,7 +734,7 @@ def test_each_for_itself() -> None:
 
 
 def test_too_much() -> None:
-    assert seen("A" * (parsing.MAX_PASTE + 1)) == "This is longer than 1048576 characters."
+    assert seen("A" * (parsing.MAX_PASTE + 1)) == "This text is longer than 1048576 characters."
 
 
 @pytest.mark.parametrize(

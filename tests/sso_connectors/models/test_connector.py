@@ -491,7 +491,7 @@ def test_control_characters(field: str, character: str) -> None:
         ("issuer_url", "x" * 1025, "at most 1024 characters"),
         ("name", "x" * 101, "at most 100 characters"),
         ("contact", "nobody", "valid email"),
-        ("certificates", "nothing.like.it", "no character of base64 text"),
+        ("certificates", "nothing.like.it", "is not a base64 character"),
         ("certificates", weak_key().pem, "has 1024 bits"),
     ],
 )
@@ -548,7 +548,7 @@ def test_a_private_key_in_any_field_is_neither_kept_nor_repeated(
         connector.full_clean()
     error = caught.value
     assert error.error_dict[field][0].code == PRIVATE_KEY
-    assert "was not kept" in error.message_dict[field][0]
+    assert "was not stored" in error.message_dict[field][0]
     assert getattr(connector, field) == ""
     for line in secret.splitlines()[1:-1]:
         assert line not in f"{error!r} {error.error_dict} {error.message_dict}"

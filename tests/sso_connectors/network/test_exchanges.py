@@ -82,7 +82,7 @@ HOLDING: Final = """
 import sys, time
 from django.conf import settings
 settings.configure(EXCHANGES_DIR=sys.argv[1])
-from sso_connectors.exchanges import under_way
+from sso_connectors.network.exchanges import under_way
 with under_way(sys.argv[2]), under_way(sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)

@@ -52,7 +52,7 @@ def test_french_product_mails_in_french(send: Send) -> None:
     assert message.subject == f"INO cx : le certificat de « Acme » expire le {day}"
     assert f"expire le {day}, dans 29 jours." in message.body
     assert f"Valide jusqu’au\u00a0: {moment}\n" in message.body
-    assert "À vous d’agir\u00a0:" in message.body
+    assert "À faire\u00a0:" in message.body
 
 
 @pytest.mark.parametrize("support", ["", "help@maker.example"])
@@ -73,5 +73,5 @@ def test_no_english_is_left(
 def test_language_of_whoever_runs_it_makes_no_difference(send: Send) -> None:
     with override("fr"):
         message = send("en", days=29)
-    assert message.subject.startswith("INO cx: the certificate of “Acme” ends on ")
+    assert message.subject.startswith("INO cx: the certificate of “Acme” expires on ")
     assert "To do:" in message.body

@@ -234,7 +234,7 @@ def test_what_is_no_tenant(tenant: str) -> None:
 
 @pytest.mark.parametrize("tenant", ["common", "Organizations", "consumers", entra.PERSONAL])
 def test_what_lets_anybody_in_is_called_that(tenant: str) -> None:
-    with pytest.raises(ValidationError, match="lets anybody in"):
+    with pytest.raises(ValidationError, match="lets anyone in"):
         Entra.clean_options({"tenant": tenant})
 
 

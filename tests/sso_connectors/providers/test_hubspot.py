@@ -190,4 +190,4 @@ def test_wrong_secret_in_its_own_words_has_a_cure(
     )
     assert refused(agent, sign_in(agent, vendor))[0] == "identity_provider_error"
     said = diagnose(Attempt.objects.get()).summary
-    assert "doesn't take the connector's client ID and client secret (bad_client_secret)" in said
+    assert "rejects the connector's client ID and client secret (bad_client_secret)" in said

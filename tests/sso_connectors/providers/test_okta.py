@@ -118,7 +118,7 @@ def test_address_of_the_admin_console_is_explained(domain: str) -> None:
 
     cure = domain.lower().replace("-admin", "")
     assert error.value.messages == [
-        f"Okta domain: That is the address of the Admin Console. Leave out “-admin”: {cure}."
+        f"Okta domain: This is the address of the Admin Console. Remove “-admin”: {cure}."
     ]
 
 

@@ -66,7 +66,10 @@ def test_of_a_chain_the_leaf(name: str) -> None:
     found = given(name)
     assert found.certificates.count("BEGIN") == 1
     (note,) = found.notes
-    assert note.startswith("2 of 3 certificates are authorities")
+    assert note.startswith(
+        "Ignored, because they belong to certificate authorities, which sign other certificates "
+        "(2 of 3): "
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_metadata(name: str) -> None:
 def test_metadata_without_a_certificate_to_use(name: str) -> None:
     found = given(name)
     assert (found.issuer_url, found.endpoint, found.certificates) == (IDP, SSO, "")
-    assert found.notes[0].startswith("This metadata holds no signing certificate")
+    assert found.notes[0].startswith("This metadata doesn't contain a signing certificate")
     assert found.missing == ("certificates",)
 
 
@@ -101,7 +104,7 @@ def test_an_ampersand_that_is_not_escaped() -> None:
         given("metadata-ampersand-not-escaped.xml")
     (message,) = caught.value.messages
     assert message.startswith(
-        "This looks like XML, but line 1 has an “&” that is not written “&amp;”"
+        "This looks like XML, but line 1 contains an “&” that is not written as “&amp;”"
     )
     assert "Write “&amp;” there" in message
 
@@ -340,9 +343,7 @@ def test_no_value_is_taken_from_a_sentence() -> None:
 def test_another_issuer_further_down_is_said() -> None:
     found = read("Entity ID: urn:acme:idp\nEntity ID: urn:acme:old\nEntity ID: urn:acme:idp")
     assert found.issuer_url == "urn:acme:idp"
-    assert found.notes == (
-        "Another issuer stands in this text too, and was left out: urn:acme:old",
-    )
+    assert found.notes == ("Another issuer was found in this text and ignored: urn:acme:old",)
 
 
 def test_a_launch_link_beside_a_label_is_left_out() -> None:
@@ -363,7 +364,7 @@ def test_a_certificate_that_will_not_do_costs_nothing_else() -> None:
     found = read(f"Issuer URL: {IDP}\nSSO URL: {SSO}\n{cut}")
     assert (found.issuer_url, found.endpoint, found.certificates) == (IDP, SSO, "")
     (note,) = found.notes
-    assert note.startswith("The certificate is cut")
+    assert note.startswith("The certificate is incomplete")
 
 
 def test_metadata_in_the_answer_of_an_interface() -> None:
@@ -423,7 +424,7 @@ def test_a_big_federation_is_searched_by_name() -> None:
         default_key().pem,
     )
     with pytest.raises(
-        ValidationError, match=r"There is no identity provider https://i400\.example"
+        ValidationError, match=r"doesn't contain the identity provider https://i400\.example\."
     ):
         read(text, entity_id="https://i400.example")
 
@@ -455,7 +456,7 @@ def test_who_speaks_only_saml_1_is_no_choice(count: int) -> None:
 
 
 def test_a_federation_that_is_too_long_says_how_to_cut_one_out() -> None:
-    with pytest.raises(ValidationError, match="cut it out of this, from <EntityDescriptor"):
+    with pytest.raises(ValidationError, match="paste only its part, from <EntityDescriptor"):
         read(federation(1_200))
 
 

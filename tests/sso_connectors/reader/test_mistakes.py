@@ -28,12 +28,12 @@ def found(issuer_url: str = ISSUER, endpoint: str = SSO) -> list[Mistake]:
     ("endpoint", "says"),
     [
         # an issuer
-        (ENTRA, "This is the issuer of Microsoft Entra ID, which belongs in Issuer URL. What belongs here is “Login URL”, like https://login.microsoftonline.com/<tenant>/saml2."),
-        (OKTA, "What belongs here is “Identity Provider Single Sign-On URL”"),
-        ("https://accounts.google.com/o/saml2?idpid=C01", "What belongs here is “SSO URL”"),
-        ("http://fs.acme.example/adfs/services/trust", "like https://<host>/adfs/ls/."),
+        (ENTRA, "This is the issuer of Microsoft Entra ID, which belongs in Issuer URL. Enter “Login URL” here, for example https://login.microsoftonline.com/<tenant>/saml2."),
+        (OKTA, "Enter “Identity Provider Single Sign-On URL” here"),
+        ("https://accounts.google.com/o/saml2?idpid=C01", "Enter “SSO URL” here"),
+        ("http://fs.acme.example/adfs/services/trust", "for example https://<host>/adfs/ls/."),
         ("https://h.example/realms/acme", "This is the issuer of Keycloak"),
-        ("https://app.onelogin.com/saml/metadata/5f1c", "What belongs here is “SAML 2.0 Endpoint (HTTP)”"),
+        ("https://app.onelogin.com/saml/metadata/5f1c", "Enter “SAML 2.0 Endpoint (HTTP)” here"),
         # a dashboard's link
         ("https://acme.okta.com/home/acme_inocx_1/0oa1/aln1", "This link starts a sign-in from the dashboard of Okta, without our request. Copy “Identity Provider Single Sign-On URL” from there instead."),
         ("https://ping.example:9031/idp/startSSO.ping?PartnerSpId=x", "dashboard of PingFederate"),
@@ -41,14 +41,14 @@ def found(issuer_url: str = ISSUER, endpoint: str = SSO) -> list[Mistake]:
         ("https://myapps.microsoft.com/signin/x/y", "Copy “Login URL” from there instead."),
         ("https://account.activedirectory.windowsazure.com/applications/signin/x/y", "Copy “Login URL” from there"),
         ("https://auth.acme.example/application/saml/inocx/sso/binding/init/", "from the identity provider's dashboard"),
-        ("https://auth.pingone.eu/0f6b/saml20/idp/startsso?spEntityId=x", "Copy its single sign-on address (SSO URL)"),
-        ("https://acme.my.salesforce.com/idp/login?app=0sp1", "Copy its single sign-on address (SSO URL)"),
+        ("https://auth.pingone.eu/0f6b/saml20/idp/startsso?spEntityId=x", "Copy the identity provider's single sign-on address (SSO URL)"),
+        ("https://acme.my.salesforce.com/idp/login?app=0sp1", "Copy the identity provider's single sign-on address (SSO URL)"),
         ("https://idp.example/idp/profile/SAML2/Unsolicited/SSO?providerId=x", "from the identity provider's dashboard"),
         ("https://idp.example/simplesaml/saml2/idp/initSSO.php?spentityid=x", "from the identity provider's dashboard"),
         # the wrong host
-        (OKTA_SSO.replace("acme.okta", "acme-admin.okta"), "take “-admin” out of the address"),
-        ("https://login.microsoftonline.com/common/saml2", "“common” stands for any company's"),
-        ("https://login.microsoftonline.com/Organizations/saml2", "“Organizations” stands for"),
+        (OKTA_SSO.replace("acme.okta", "acme-admin.okta"), "Remove “-admin” from the address"),
+        ("https://login.microsoftonline.com/common/saml2", "“common” means any company's"),
+        ("https://login.microsoftonline.com/Organizations/saml2", "“Organizations” means"),
         # metadata
         ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "This is the address of the identity provider's metadata."),
         (f"https://login.microsoftonline.com/{TENANT}/federationmetadata/2007-06/federationmetadata.xml?appid=1", "Paste it into the box “Paste anything”"),
@@ -69,15 +69,15 @@ def test_wrong_in_the_endpoint(endpoint: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("issuer_url", "says"),
     [
-        (ENTRA_SSO, "This is the sign-on address of Microsoft Entra ID, which belongs in Endpoint. What belongs here is “Microsoft Entra Identifier”, like https://sts.windows.net/<tenant>/."),
-        (OKTA_SSO, "What belongs here is “Identity Provider Issuer”, like http://www.okta.com/<key>."),
-        ("https://accounts.google.com/o/saml2/idp?idpid=C01", "What belongs here is “Entity ID”"),
-        ("https://fs.acme.example/adfs/ls/", "like http://<host>/adfs/services/trust."),
+        (ENTRA_SSO, "This is the sign-on address of Microsoft Entra ID, which belongs in Endpoint. Enter “Microsoft Entra Identifier” here, for example https://sts.windows.net/<tenant>/."),
+        (OKTA_SSO, "Enter “Identity Provider Issuer” here, for example http://www.okta.com/<key>."),
+        ("https://accounts.google.com/o/saml2/idp?idpid=C01", "Enter “Entity ID” here"),
+        ("https://fs.acme.example/adfs/ls/", "for example http://<host>/adfs/services/trust."),
         ("https://h.example/realms/acme/protocol/saml", "sign-on address of Keycloak"),
         (ENTRA.rstrip("/"), f"Microsoft's identifier ends in a slash: {ENTRA}."),
-        ("https://sts.windows.net/{tenantid}/", "There is a placeholder in this"),
-        ("https://<root>/realms/acme", "There is a placeholder in this"),
-        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "the issuer is read from there"),
+        ("https://sts.windows.net/{tenantid}/", "This contains a placeholder."),
+        ("https://<root>/realms/acme", "This contains a placeholder."),
+        ("https://fs.acme.example/FederationMetadata/2007-06/FederationMetadata.xml", "The issuer is read from there"),
     ],
 )  # fmt: skip
 def test_wrong_in_the_issuer(issuer_url: str, says: str) -> None:
@@ -104,12 +104,12 @@ def test_our_own_addresses_pasted_back(field: str) -> None:
 @pytest.mark.parametrize(
     ("issuer_url", "endpoint", "field", "says"),
     [
-        (OKTA.replace("http:", "https:"), OKTA_SSO, "issuer_url", f"The issuer of Okta is usually written {OKTA}. It is compared letter by letter, so look at it there once more."),
+        (OKTA.replace("http:", "https:"), OKTA_SSO, "issuer_url", f"The issuer of Okta is usually written {OKTA}. Every letter counts, so check it there again."),
         ("https://fs.example/adfs/services/trust", "https://fs.example/adfs/ls/", "issuer_url", "usually written http://fs.example/adfs/services/trust"),
         ("http://fs.example/adfs/services/trust/", "https://fs.example/adfs/ls/", "issuer_url", "usually written http://fs.example/adfs/services/trust."),
-        (SSO, SSO, "endpoint", "Issuer URL and endpoint are the same"),
-        ("https://p.example:9031/idp/SSO.saml2", "https://p.example:9031/idp/SSO.saml2", "endpoint", "Issuer URL and endpoint are the same"),
-        (ENTRA, OKTA_SSO, "issuer_url", "The issuer looks like Microsoft Entra ID, and the endpoint like Okta: check"),
+        (SSO, SSO, "endpoint", "The Issuer URL and the Endpoint are the same"),
+        ("https://p.example:9031/idp/SSO.saml2", "https://p.example:9031/idp/SSO.saml2", "endpoint", "The Issuer URL and the Endpoint are the same"),
+        (ENTRA, OKTA_SSO, "issuer_url", "The issuer looks like Microsoft Entra ID, and the endpoint like Okta. Check"),
         ("http://www.okta.com/exk2", OKTA_SSO, "issuer_url", "The issuer names exk2, and the endpoint exk1"),
         (ENTRA, ENTRA_SSO.replace("0f6b", "1f6b"), "issuer_url", f"The issuer names {TENANT}, and"),
     ],
@@ -188,7 +188,7 @@ def test_another_connector_of_this_issuer_is_a_note(
         (mistake,) = mistakes(draft)
     assert mistake == Mistake(
         "issuer_url",
-        "Other connectors with this issuer: “Hub 0”, “Hub 1”, “Hub 2”. That is fine if you meant it.",
+        "Other connectors with this issuer: “Hub 0”, “Hub 1”, “Hub 2”. If this is intended, no action is needed.",
         is_error=False,
     )
     stored = Connector.objects.create(name="Acme", reference="acme", issuer_url=ISSUER)
@@ -219,6 +219,6 @@ def test_only_saml(django_assert_num_queries: DjangoAssertNumQueries) -> None:
 def test_a_swapped_pair_of_one_that_nobody_knows(issuer_url: str, endpoint: str) -> None:
     (mistake,) = mistakes(Connector(issuer_url=issuer_url, endpoint=endpoint))
     assert mistake.field == "endpoint"
-    assert mistake.sentence.startswith("Issuer URL and endpoint look swapped")
+    assert mistake.sentence.startswith("The Issuer URL and the Endpoint seem to be swapped: ")
     assert not mistake.is_error, "nobody can be sure"
     assert mistakes(Connector(issuer_url=endpoint, endpoint=issuer_url)) == []

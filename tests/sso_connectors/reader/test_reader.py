@@ -26,7 +26,7 @@ from tests.sso_connectors import published
 from tests.sso_connectors.published import entities, entity, key, name_id, role, service
 from tests.sso_connectors.screen_labels import LABELS
 
-WANTED: Final = "What belongs here comes from the identity provider"
+WANTED: Final = "Paste something that comes from the identity provider: its metadata or"
 ISSUER: Final = "https://idp.example/saml"
 SSO: Final = "https://idp.example/saml/sso"
 
@@ -196,10 +196,10 @@ def test_redirect_before_post(services: list[tuple[str, str]], binding: str, end
 @pytest.mark.parametrize(
     ("services", "says"),
     [
-        ([], "This metadata names no single sign-on service"),
+        ([], "This metadata has no single sign-on address. Ask"),
         (
             [("SOAP", SSO), ("HTTP-Artifact", SSO)],
-            "The identity provider takes requests by HTTP-Artifact, SOAP only, and ours travel by "
+            "The identity provider accepts requests only by HTTP-Artifact, SOAP, and we send ours by "
             "HTTP-Redirect or HTTP-POST",
         ),
         ([("HTTP-Redirect", "http://idp.example/sso")], "The address starts with “http://”"),
@@ -235,7 +235,7 @@ def test_only_transient() -> None:
 
 @pytest.mark.parametrize(
     ("days_from", "days_until", "says"),
-    [(-400, -1, "ended on"), (1, 400, "is valid only from"), (-1, 400, "")],
+    [(-400, -1, "expired on"), (1, 400, "is not valid until"), (-1, 400, "")],
 )
 def test_dates_are_noted(days_from: int, days_until: int, says: str) -> None:
     now = datetime.now(UTC)
@@ -305,7 +305,7 @@ def test_several_identity_providers_are_a_question() -> None:
     found = read(two())
     assert found == Understood(
         choices=(okta, keycloak),
-        notes=("This metadata describes 2 identity providers: choose one.",),
+        notes=("This metadata describes 2 identity providers. Choose one.",),
     )
     assert read(two(), entity_id=okta) == read(published.okta())
     assert read(two(), entity_id=keycloak) == read(published.keycloak())
@@ -313,9 +313,11 @@ def test_several_identity_providers_are_a_question() -> None:
 
 def test_a_choice_that_is_none() -> None:
     assert seen(two(), entity_id="https://sp.example") == (
-        "There is no identity provider https://sp.example in this metadata."
+        "This metadata doesn't contain the identity provider https://sp.example."
     )
-    assert "no identity provider" in seen(published.okta(), entity_id="http://www.okta.com/other")
+    assert seen(published.okta(), entity_id="http://www.okta.com/other") == (
+        "This metadata doesn't contain the identity provider http://www.okta.com/other."
+    )
 
 
 def test_one_among_service_providers_is_no_question() -> None:
@@ -389,16 +391,19 @@ def test_an_address_that_is_itself_the_answer(provider: str) -> None:
 
 def test_an_address_that_is_ours() -> None:
     for url in (addresses.identity(), addresses.reply_url(), addresses.login_address("acme")):
-        assert seen(url) == f"{url} is our own address, to be entered at the identity provider."
+        assert seen(url) == f"{url} is our own address, to enter at the identity provider."
 
 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://idp.example/metadata", "The address starts with “http://”; only “https://” is"),
-        ("https://", "This is not a web address that could be fetched: https://"),
-        ("https://user:pass@idp.example/", "This is not a web address that could be fetched"),
-        ("https://[::1/", "This is not a web address that could be fetched"),
+        (
+            "http://idp.example/metadata",
+            "The address starts with “http://”. Only “https://” addresses are read.",
+        ),
+        ("https://", "This is not a valid web address: https://"),
+        ("https://user:pass@idp.example/", "This is not a valid web address: https://user"),
+        ("https://[::1/", "This is not a valid web address: https://[::1/"),
         ("https://idp.example/" + "x" * 5000, "This text is too long for an address."),
         (
             "https://acme.okta.com/home/acme_inocx_1/0oa1/aln1",
@@ -525,8 +530,8 @@ def test_our_own_addresses_are_left_out() -> None:
     )
     assert (found.issuer_url, found.endpoint) == ("urn:acme:idp", SSO)
     assert found.notes == (
-        f"{addresses.reply_url()} is our own address, and was left out.",
-        f"{addresses.identity()} is our own address, and was left out.",
+        f"{addresses.reply_url()} is our own address and was ignored.",
+        f"{addresses.identity()} is our own address and was ignored.",
     )
 
 
@@ -596,7 +601,7 @@ def test_a_discovery_document_is_of_another_type() -> None:
         found = read(text)
         assert (found.type, found.issuer_url) == ("oauth2", issuer)
         (note,) = found.notes
-        assert "the type has to be OAUTH 2" in note
+        assert "choose the type OAUTH 2" in note
         assert issuer in note
         assert (found.endpoint, found.certificates, found.provider) == ("", "", "")
 
@@ -690,14 +695,17 @@ def test_what_certificates_has_to_say() -> None:
     csr = request_for_a_certificate()
     for text, says in (
         (csr.public_bytes(Encoding.PEM).decode(), "This is a Certificate Request, not a"),
-        (base64.b64encode(csr.public_bytes(Encoding.DER)).decode(), "This is base64 text, but no"),
+        (base64.b64encode(csr.public_bytes(Encoding.DER)).decode(), "This is base64 text, but not"),
         (default_key().public_pem, "This is a Public Key, not a certificate."),
-        ("\n".join(default_key().pem.splitlines()[:5]), "The certificate is cut"),
-        (bare(default_key().pem)[:400], "The certificate is cut"),
-        (bare(default_key().pem)[:400] + "é", "“é” is no character of base64 text."),
-        (f"Certificate: {bare(default_key().pem)[:400]}", "The certificate is cut"),
+        ("\n".join(default_key().pem.splitlines()[:5]), "The certificate is incomplete"),
+        (bare(default_key().pem)[:400], "The certificate is incomplete"),
+        (bare(default_key().pem)[:400] + "é", "“é” is not a base64 character."),
+        (f"Certificate: {bare(default_key().pem)[:400]}", "The certificate is incomplete"),
         (weak_key().pem, "The certificate's RSA key has 1024 bits"),
-        ("<note>hello</note>", "This XML holds no signing certificate"),
+        (
+            "<note>hello</note>",
+            "This XML doesn't contain an identity provider's signing certificate",
+        ),
     ):
         error = refused(text)
         assert error.code == "certificate"
@@ -706,7 +714,7 @@ def test_what_certificates_has_to_say() -> None:
 
 def test_a_paste_without_end() -> None:
     for text in ("A" * (5 * 1024 * 1024), "<a>" * MAX_PASTE, "x" * (MAX_PASTE + 1)):
-        assert seen(text) == f"This is longer than {MAX_PASTE} characters."
+        assert seen(text) == f"This text is longer than {MAX_PASTE} characters."
 
 
 # --- private keys -------------------------------------------------------------------------------

@@ -149,7 +149,8 @@ def test_faults(
 
     insist(response, provider, cause, status, written)
     page = response.content.decode()
-    assert ("Try again in a moment" in page) is (status == 424)
+    sentence = "The sign-in service is not responding. Please try again in a moment."
+    assert (sentence in page) is (status == 424)
 
 
 @pytest.mark.parametrize("endpoint", ["discovery", "token", "jwks", "userinfo"])

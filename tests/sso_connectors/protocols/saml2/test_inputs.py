@@ -56,7 +56,7 @@ def _declared(xml: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(_before_assertion, "has an XML comment"), (_declared, "not declared as UTF-8")],
+    [(_before_assertion, "contains an XML comment"), (_declared, "not declared as UTF-8")],
     ids=["a comment outside of what is signed", "another encoding declared"],
 )
 def test_has_a_reason_of_its_own(change: Any, words: str) -> None:
@@ -78,11 +78,14 @@ def _id_on_subject(response: etree._Element) -> None:
 @pytest.mark.parametrize(
     ("lies", "words"),
     [
-        ({"response_id": "{00ed9a13}"}, "is “{00ed9a13}”; accepted are at most 201 letters"),
-        ({"assertion_id": "a b"}, "is “a b”; accepted are"),
-        ({"assertion_id": "é"}, "is “é”; accepted are"),
-        ({"assertion_id": "a" * 300}, "accepted are at most 201 letters"),
-        ({"assertion_id": ""}, "is “”; accepted are"),
+        (
+            {"response_id": "{00ed9a13}"},
+            "is “{00ed9a13}”, which is not accepted. Accepted: at most 201 letters",
+        ),
+        ({"assertion_id": "a b"}, "is “a b”, which is not accepted. Accepted: at most"),
+        ({"assertion_id": "é"}, "is “é”, which is not accepted. Accepted: at most"),
+        ({"assertion_id": "a" * 300}, "which is not accepted. Accepted: at most 201 letters"),
+        ({"assertion_id": ""}, "is “”, which is not accepted. Accepted: at most"),
         ({"assertion_id": OMIT}, "has no ID"),
         ({"assertion_id": "_1", "response_id": "_1"}, "the same ID"),
         ({"edit_after_signing": _id_on_key_info}, "Id on KeyInfo"),
