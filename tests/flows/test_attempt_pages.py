@@ -79,7 +79,7 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     expect(page.get_by_text("Bob's other company")).to_be_visible()
     picture(page, "attempt-link")
     hands.press("Link this user")
-    expect(page.locator(".messagelist")).to_contain_text("Linked: bob@acme.example, to Acme.")
+    expect(page.locator(".messagelist")).to_contain_text("bob@acme.example is now linked to Acme.")
     picture(page, "attempt-linked")
     assert hands.done == 6, "to the cure"
     assert Link.objects.filter(user__username="bob@acme.example", connector=connector).exists()

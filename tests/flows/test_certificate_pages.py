@@ -89,7 +89,7 @@ def test_the_only_certificate_in_use_stays(
     (only,) = connector.signing_certificates
     page.goto(f"{site}{LIST}{connector.pk}/certificates/{only.fingerprint}/remove/")
 
-    expect(page.get_by_text("has only this certificate")).to_be_visible()
+    expect(page.get_by_text("this is its only certificate")).to_be_visible()
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
     expect(page.get_by_text("are no longer accepted for")).to_have_count(0)
     picture(page, "certificate-needed")

@@ -137,7 +137,7 @@ def test_links_come_by_csv(
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("4 lines were read")).to_be_visible()
     page.get_by_role("button", name="Apply these changes").click()
-    expect(page.get_by_text("2 links were made.")).to_be_visible()
+    expect(page.get_by_text("2 users were linked.")).to_be_visible()
     names = set(people.links.values_list("user__username", flat=True))
     assert {"bob@acme.example", "dave@acme.example"} <= names
     assert "carol@acme.example" not in names

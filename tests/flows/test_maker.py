@@ -393,7 +393,7 @@ def test_reading_a_paste(
     picture(page, f"paste-used-{look}")
     page.get_by_label("Which identity provider?").select_option("adfs")
     expect(page.locator(".field-endpoint .vendor:visible")).to_have_text(
-        re.compile("At AD FS it is")
+        re.compile(r"In AD FS: https://")
     )
 
     page.get_by_label("Endpoint").fill("https://acme.okta.com/home/acme/0oa1/aln1")

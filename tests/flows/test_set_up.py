@@ -82,7 +82,7 @@ def test_from_an_empty_database_to_a_passed_test_sign_in(
     expect_accessible_in_each_theme(page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     hands.press("Copy the login address")
-    expect(page.get_by_text("The login address was copied.")).to_be_visible()
+    expect(page.get_by_text("The login address of Acme was copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{site}/api/sso/login/acme"
     assert hands.done == 8
