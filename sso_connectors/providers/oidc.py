@@ -207,7 +207,10 @@ def issuer_of_one_tenant(text: str) -> str:
 
 
 def _method_of(issuer: str) -> str | None:
-    address = read_address(issuer)
+    try:
+        address = read_address(issuer)
+    except ValidationError:  # one that came past the form: sign-ins with it fail by themselves
+        return None
     of_many = address.scheme == "https" and address.port in (None, 443)
     return _OF_A_METHOD.get(address.host) if of_many else None
 

@@ -70,7 +70,7 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     hands.follow(code)
 
     expect(page.locator(".sentence")).to_contain_text(
-        "bob@acme.example is no user here, or not linked to this connector."
+        "bob@acme.example is not a user here, or is not linked to this connector."
     )
     expect(page.locator(".turn")).to_contain_text("the administrator")
     picture(page, "attempt-not-linked")
@@ -79,7 +79,7 @@ def test_from_an_agents_failure_code_to_the_cause_and_its_cure(
     expect(page.get_by_text("Bob's other company")).to_be_visible()
     picture(page, "attempt-link")
     hands.press("Link this user")
-    expect(page.locator(".messagelist")).to_contain_text("Linked: bob@acme.example, to Acme.")
+    expect(page.locator(".messagelist")).to_contain_text("bob@acme.example is now linked to Acme.")
     picture(page, "attempt-linked")
     assert hands.done == 6, "to the cure"
     assert Link.objects.filter(user__username="bob@acme.example", connector=connector).exists()
@@ -102,10 +102,12 @@ def test_person_who_is_no_user_is_added_linked_and_signs_in(
     assert "carol" not in page.url.lower(), "or it would stand in every log on the way"
     look_at(page, f"attempt-add-form-{look}")
     hands.press("Save")
-    expect(page.locator(".messagelist")).to_contain_text("Added: carol@acme.example.")
+    expect(page.locator(".messagelist")).to_contain_text("carol@acme.example was added.")
     look_at(page, f"attempt-add-link-{look}")
     hands.press("Link this user")
-    expect(page.locator(".messagelist")).to_contain_text("Linked: carol@acme.example, to Acme.")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "carol@acme.example is now linked to Acme."
+    )
     assert hands.done == 3
     agent.sign_in(idp, name_id="Carol@acme.example")
     assert agent.username == "carol@acme.example"
@@ -235,8 +237,10 @@ def test_without_the_permission_for_people(
     bring_in(page, site, support)
     page.goto(f"{site}{LIST}{attempt.pk}/change/")
 
-    expect(page.get_by_text("Who was named is hidden")).to_be_visible()
+    expect(page.get_by_text("The person's name is hidden.")).to_be_visible()
     expect(page.locator("body")).not_to_contain_text("nobody@acme.example")
-    expect(page.locator(".sentence")).to_contain_text("The person named is no user here, or")
+    expect(page.locator(".sentence")).to_contain_text(
+        "The person named is not a user here, or is not linked"
+    )
     picture(page, "attempt-hidden")
     expect_accessible_in_each_theme(page)

@@ -76,7 +76,9 @@ def test_key_was_stolen(administrator: Page, site: str, rolled_over: Connector) 
     page.get_by_label("Its key was stolen").check()
     page.get_by_role("button", name="Remove this certificate").click()
 
-    expect(page.locator(".messagelist .success")).to_contain_text("sessions that began with it")
+    expect(page.locator(".messagelist .success")).to_contain_text(
+        "The key was stolen. Sessions that began with it were ended."
+    )
     assert Connector.objects.get().stolen_keys == [old.key_fingerprint]
 
 
@@ -87,9 +89,9 @@ def test_the_only_certificate_in_use_stays(
     (only,) = connector.signing_certificates
     page.goto(f"{site}{LIST}{connector.pk}/certificates/{only.fingerprint}/remove/")
 
-    expect(page.get_by_text("has only this certificate")).to_be_visible()
+    expect(page.get_by_text("this is its only certificate")).to_be_visible()
     expect(page.get_by_role("button", name="Remove")).to_have_count(0)
-    expect(page.get_by_text("no longer be believed")).to_have_count(0)
+    expect(page.get_by_text("are no longer accepted for")).to_have_count(0)
     picture(page, "certificate-needed")
     expect_accessible_in_each_theme(page)
     page.get_by_role("link", name="Back to the connector").click()

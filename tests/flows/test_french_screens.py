@@ -238,7 +238,7 @@ def test_people(
     page.goto(f"{site}{card}/change/")
     page.get_by_role("tab", name="Connecteurs SSO").click()
     keep("user-card-connectors")
-    page.get_by_role("link", name="Oublier").first.click()
+    page.get_by_role("link", name="Réinitialiser l’identifiant permanent").first.click()
     keep("forget-subject")
     page.goto(f"{site}{LIST}links/import/")
     for name, content in (("wrong", WRONG), ("preview", FILE)):
@@ -320,9 +320,9 @@ def test_history(
     page.get_by_role("button", name="Enregistrer", exact=True).click()
     page.goto(f"{site}{LIST}{connector.pk}/history/")
     keep("history")
-    page.get_by_role("link", name="Revenir à cette version").last.click()
+    page.get_by_role("link", name="Restaurer cette version").last.click()
     keep("history-return")
-    page.get_by_role("button", name="Revenir à cette version").click()
+    page.get_by_role("button", name="Restaurer cette version").click()
     keep("history-returned")
 
 

@@ -227,7 +227,7 @@ def test_new_connector(administrator: Page, site: str, keep: Keep, say: Say) -> 
 
     page.locator("#id_paste").fill(published.google())
     page.locator("button[name=_read][value=box]").click()
-    understood = say("Understood: this is %(provider)s") % {"provider": "Google Workspace"}
+    understood = say("Found: this is %(provider)s") % {"provider": "Google Workspace"}
     expect(page.locator(".difference h3")).to_have_text(understood)
     expect(page.locator(".difference")).to_contain_text("https://accounts.google.com/o/saml2/idp")
     keep("paste", page.locator("#paste-heading"), page.locator(".difference"))

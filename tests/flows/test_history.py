@@ -41,7 +41,7 @@ def test_return_to_an_earlier_version(
     )
     page.goto(f"{site}{CONNECTORS}{connector.pk}/change/")
     page.get_by_label("Endpoint").fill("https://login.acme.example/sso/a/rather/long/path/to/it")
-    page.get_by_label("Contact").fill("it@acme.example")
+    page.get_by_label("Contact:").fill("it@acme.example")
     new = SigningKey.rsa(common_name="Acme's next certificate").pem
     page.locator("#id_certificates").fill(connector.certificates + new)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -59,8 +59,8 @@ def test_return_to_an_earlier_version(
     expect(page.locator(".differences")).to_contain_text("it@acme.example")
     look(page, "history-return")
     page.get_by_role("button", name="Restore this version").click()
-    expect(page.locator(".messagelist")).to_contain_text("Acme is again as it was on")
-    expect(page.locator(".entries")).to_contain_text("Returned to the version of")
+    expect(page.locator(".messagelist")).to_contain_text("Acme was restored to the version of")
+    expect(page.locator(".entries")).to_contain_text("Restored to the version of")
 
     connector.refresh_from_db()
     assert (connector.name, connector.contact) == ("Acme", "")
@@ -87,8 +87,10 @@ def test_return_that_can_not_be_and_one_that_costs_the_secret(
     hub.save()
     make_connector("HUB")
     page.goto(f"{site}{CONNECTORS}{hub.pk}/history/{version.pk}/return/")
-    expect(page.get_by_role("alert")).to_contain_text("Another connector has this reference")
-    expect(page.get_by_text("It will be forgotten")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Another connector already has this reference"
+    )
+    expect(page.get_by_text("It will be deleted.")).to_be_visible()
     expect(page.get_by_role("button", name="Restore this version")).to_have_count(0)
     look(page, "history-return-refused")
 
@@ -109,14 +111,18 @@ def test_forget_identifiers(
     page.get_by_role("link", name="Reset permanent ID").click()
     look(page, "forget-one")
     page.get_by_role("button", name="Reset permanent ID").click()
-    expect(page.locator(".messagelist")).to_contain_text("Forgot the identifier")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "The permanent ID of alice@acme.example at Acme was reset."
+    )
     assert alice.links.get().subject is None
 
     page.goto(f"{site}{CONNECTORS}{connector.pk}/change/")
     picture(page, "connector-with-tools")
     page.get_by_role("link", name="Reset all permanent IDs").click()
-    expect(page.get_by_text("Reset permanent ID of 1 user of Acme?")).to_be_visible()
+    expect(page.get_by_text("Reset the permanent ID of 1 user of Acme?")).to_be_visible()
     look(page, "forget-all")
     page.get_by_role("button", name="Reset all permanent IDs").click()
-    expect(page.locator(".messagelist")).to_contain_text("Forgot the identifier of 1 user")
+    expect(page.locator(".messagelist")).to_contain_text(
+        "The permanent ID of 1 user of Acme was reset."
+    )
     assert bob.links.get().subject is None

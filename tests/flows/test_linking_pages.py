@@ -89,7 +89,7 @@ def test_users_are_linked_from_the_list(administrator: Page, site: str, people: 
     expect(page.get_by_role("heading", name="Already linked 1")).to_be_visible()
     page.get_by_role("button", name="Link 1 user").click()
 
-    expect(page.get_by_text("1 user is linked to Acme now.")).to_be_visible()
+    expect(page.get_by_text("1 user is now linked to Acme.")).to_be_visible()
     assert people.links.filter(user__username="bob@acme.example").exists()
 
 
@@ -110,7 +110,7 @@ def test_users_are_linked_and_unlinked_on_the_tab(
     for title in ("Will be linked 2", "Already linked 1", "Unknown 1", "Not an e-mail address 1"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.get_by_role("button", name="Link 2 users").click()
-    expect(page.get_by_text("2 users are linked to Acme now.")).to_be_visible()
+    expect(page.get_by_text("2 users are now linked to Acme.")).to_be_visible()
 
     page.get_by_label("Search by e-mail address or name").fill("bob")
     page.keyboard.press("Enter")
@@ -130,14 +130,14 @@ def test_links_come_by_csv(
     page.get_by_role("link", name="Import CSV").click()
     page.get_by_label("CSV file").set_input_files(csv_file(tmp_path, WRONG))
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("3 lines are wrong")).to_be_visible()
+    expect(page.get_by_text("3 lines have mistakes.")).to_be_visible()
     expect(page.get_by_role("button", name="Apply these changes")).to_have_count(0)
 
     page.get_by_label("CSV file").set_input_files(csv_file(tmp_path, FILE))
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("4 lines were read")).to_be_visible()
     page.get_by_role("button", name="Apply these changes").click()
-    expect(page.get_by_text("2 links were made.")).to_be_visible()
+    expect(page.get_by_text("2 users were linked.")).to_be_visible()
     names = set(people.links.values_list("user__username", flat=True))
     assert {"bob@acme.example", "dave@acme.example"} <= names
     assert "carol@acme.example" not in names

@@ -546,7 +546,7 @@ def test_declined(
 
     attempt = refused(response, "declined")
     page = response.content.decode()
-    assert "You said no at the sign-in service" in page
+    assert "Sign-in was cancelled." in page
     assert "/api/sso/login/acme" in page
     assert "Alice said no" in attempt.detail
     assert "Alice said no" not in page
@@ -557,10 +557,20 @@ def test_declined(
 @pytest.mark.parametrize(
     ("error", "cause", "status", "words"),
     [
-        ("temporarily_unavailable", "identity_provider_away", 424, "Try again in a moment"),
-        ("server_error", "identity_provider_away", 424, "Try again in a moment"),
-        ("invalid_scope", "identity_provider_error", 403, "It is your turn first"),
-        ("made_up", "identity_provider_error", 403, "It is your turn first"),
+        ("temporarily_unavailable", "identity_provider_away", 424, "Please try again in a moment."),
+        ("server_error", "identity_provider_away", 424, "Please try again in a moment."),
+        (
+            "invalid_scope",
+            "identity_provider_error",
+            403,
+            "We couldn't sign you in. Please try again.",
+        ),
+        (
+            "made_up",
+            "identity_provider_error",
+            403,
+            "We couldn't sign you in. Please try again.",
+        ),
     ],
 )
 def test_other_errors(

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 
 ADD = "/maker/sso_connectors/connector/add/"
 SAYS = (
-    "There was a private key in this, and it was not kept. Whoever sent it to you should replace it"
+    "This text contained a private key, which was not stored. "
+    "The person who sent it to you should replace it"
 )
 
 

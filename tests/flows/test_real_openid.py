@@ -182,7 +182,7 @@ def test_declined_consent(
     page.wait_for_url(f"{site}/**")
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.cause) == (Outcome.FAILED, "declined")
-    expect(page.get_by_text("You said no at the sign-in service")).to_be_visible()
+    expect(page.get_by_text("Sign-in was cancelled.")).to_be_visible()
     expect(page.get_by_text(attempt.code)).to_be_visible()
     picture(page, "openid-declined")
     page.goto(f"{site}/")

@@ -49,7 +49,7 @@ def test_from_an_empty_database_to_a_passed_test_sign_in(
     hands.fill("Name:", "Acme")
     hands.fill("Paste anything", address if pasted == "address" else fetch(address))
     hands.press("Read")
-    expect(page.get_by_role("heading", name="Understood")).to_be_visible()
+    expect(page.get_by_role("heading", name="Found")).to_be_visible()
     expect(page.locator(".difference")).to_contain_text(nano.sso_url)
     picture(page, "set-up-read")
     expect_accessible_in_each_theme(page)
@@ -82,7 +82,7 @@ def test_from_an_empty_database_to_a_passed_test_sign_in(
     expect_accessible_in_each_theme(page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     hands.press("Copy the login address")
-    expect(page.get_by_text("is in the clipboard")).to_be_visible()
+    expect(page.get_by_text("The login address of Acme was copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{site}/api/sso/login/acme"
     assert hands.done == 8
@@ -141,12 +141,12 @@ def test_status_says_what_comes_next(
     states: dict[str, tuple[dict[str, Any], str, list[str]]] = {
         "draft": ({"certificates": "", "enabled": False}, "Still missing: certificate.", []),
         "disabled": ({"enabled": False}, "agents can't sign in", ["Test sign-in"]),
-        "ready": ({}, "nobody has tried these settings yet", ["Test sign-in"]),
+        "ready": ({}, "these settings have not been tested yet", ["Test sign-in"]),
         "tested": (tested, "A sign-in passed on", ["Copy the login address"]),
         "failing": (tested | {"failing_cause": "x"}, "all failed", ["Copy the login address"]),
         "expiring": (
             tested | {"certificates_end": now + timedelta(days=12)},
-            "A sign-in has passed",
+            "A sign-in passed. The connector works.",
             ["Copy the login address"],
         ),
     }

@@ -221,7 +221,7 @@ def test_saml_never_takes_the_last_ones_session_for_the_next_one(
     if asks == "the connector":
         Connector.objects.update(force_authn=True)
         assert "again=1" not in shown(agent), "the plain button asks already"
-        assert "You are asked for your password" in shown(agent)
+        assert "You will be asked for your password" in shown(agent)
     else:
         query = {"again": "1"}
 
@@ -315,7 +315,7 @@ def test_where_trying_again_asks_anyway_there_is_one_button(
 def test_where_the_provider_cant_ask_one_signs_out_there(agent: Agent, google: Connector) -> None:
     attempt = Attempt.objects.create(connector=google, outcome=Outcome.FAILED, cause="not_admitted")
     page = shown(agent, f"/api/sso/login/callback?failed={attempt.code}")
-    assert "Sign out at your company's sign-in, then try again" in page
+    assert "Sign out of your company's sign-in page, then try again" in page
     assert "again=1" not in page
 
 
