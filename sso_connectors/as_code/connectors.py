@@ -25,7 +25,7 @@ _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "redirect_uri": RedirectUri.values,
 }
 _SWITCHES: Final = names(Kind.SWITCH)
-KEYS: Final = names()
+KEYS: Final = (*_TEXT, *_SWITCHES, *names(Kind.CERTIFICATES, Kind.OPTIONS, Kind.SECRET))
 _FROM_ENVIRONMENT: Final = "env:"
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 

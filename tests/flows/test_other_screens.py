@@ -297,7 +297,7 @@ def test_form_that_is_not_taken(page: Page, site: str) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("#login-form [name=next]").evaluate("field => field.value = 'x'.repeat(3000000)")
     send.click()
-    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+    expect(page.get_by_role("heading", name="The form is too large")).to_be_visible()
     look(page, "form-too-large")
     page.get_by_role("link", name="Reload the previous page").click()
     expect(page).to_have_url(form)

@@ -90,6 +90,8 @@ class ConnectorForm(TakesPaste):
             self._add_oauth2()
 
     def _add_oauth2(self) -> None:
+        # The address itself stands above it under the name of the field.
+        self.fields["redirect_uri"].label = _("Kind of redirect URI")
         # What a page of before doesn't send stays as it is.
         self.fields["redirect_uri"].required = False
         for name, (method, option) in self._options.items():
