@@ -3,7 +3,7 @@
 import http.client
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -20,6 +20,11 @@ def tls_proxy(*, port: int, upstream_port: int, certificate: Path, key: Path) ->
         protocol_version = "HTTP/1.1"
 
         def forward(self) -> None:
+            # A browser that has left, or is closed at the end of a test, is no fault of the proxy's.
+            with suppress(ConnectionError, ssl.SSLError):
+                self._forward()
+
+        def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             upstream = http.client.HTTPConnection(
                 "127.0.0.1", upstream_port, timeout=SECONDS_TO_ANSWER
@@ -27,9 +32,10 @@ def tls_proxy(*, port: int, upstream_port: int, certificate: Path, key: Path) ->
             headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
             # What the client says of itself here is replaced, as a good proxy does.
             headers |= {"X-Forwarded-For": self.client_address[0], "X-Forwarded-Proto": "https"}
-            upstream.request(self.command, self.path, body, headers)
-            answer = upstream.getresponse()
-            content = answer.read()
+            with closing(upstream):
+                upstream.request(self.command, self.path, body, headers)
+                answer = upstream.getresponse()
+                content = answer.read()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in {*HOP_BY_HOP, "content-length"}:
@@ -38,7 +44,6 @@ def tls_proxy(*, port: int, upstream_port: int, certificate: Path, key: Path) ->
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
-            upstream.close()
 
         do_GET = do_POST = do_HEAD = forward
 
