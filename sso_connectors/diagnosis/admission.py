@@ -114,7 +114,7 @@ def speaks_of_username(expected: str) -> bool:
 
 def speaks_of_subject(expected: str) -> bool:
     """Whether a check "subject" is the one made here, and not that of a protocol."""
-    return not expected.startswith(("at most ", "text of ", "a name for good"))
+    return not expected.startswith(("at most ", "text of ", "a permanent ID"))
 
 
 def subject(expected: str, received: str) -> Finding:

@@ -62,7 +62,7 @@ _VALUES: Final[Sequence[StrOrPromise]] = (
     _("%(algorithm)s, header with %(names)s"),
     _("that of this browser's login"),
     # the person
-    _("a name for good"),
+    _("a permanent ID"),
     _("at most %(count)s characters"),
     _("text of 1 to 255 printable characters"),
     _("an e-mail address"),

@@ -131,7 +131,7 @@ class OAuth2(Protocol):
             response: Any = provider.auth_complete()
             claims = provider.identify(provider.person)
         checks.record(
-            "subject", bool(claims.subject), expected="a name for good", received=claims.subject
+            "subject", bool(claims.subject), expected="a permanent ID", received=claims.subject
         )
         if provider.is_secret(claims.username) or provider.is_secret(claims.subject):
             raise ResponseRefused("The provider names the person by a secret of this sign-in.")

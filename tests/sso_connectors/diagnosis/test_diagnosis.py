@@ -807,7 +807,7 @@ def test_method_that_there_is_no_more() -> None:
         ),
         (("ID token signature", "one of RS256, …", "none"), "RS256"),
         (("ID token signature", "by a key in the …", "RS256 by …"), "publishes"),
-        (("subject", "a name for good", ""), "sends no permanent ID for the person"),
+        (("subject", "a permanent ID", ""), "sends no permanent ID for the person"),
     ],
 )
 def test_checks_of_providers(check: tuple[str, str, str], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Responses as real identity providers send them: the changes that others' customers met (issue 9)."""
+"""Responses as real identity providers send them: the changes that others' customers met."""
 
 import base64
 from typing import Any
