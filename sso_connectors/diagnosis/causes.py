@@ -246,7 +246,7 @@ NEVER_CAME_BACK_OAUTH2: Final = Finding(
     _(
         "Most often our redirect URI isn't registered there, letter by letter: "
         "%(redirect_uri)s. If one of these is already registered there, choose it as the "
-        "connector's Redirect URI: %(other_redirect_uris)s."
+        "connector's “Kind of redirect URI”: %(other_redirect_uris)s."
     ),
 )
 UNDER_WAY: Final = Finding(

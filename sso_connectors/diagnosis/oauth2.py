@@ -245,7 +245,7 @@ UNNAMED_AT_SHARED: Final = Finding(
     ),
     _(
         "Register %(own_redirect_uri)s as a redirect URI of the app at the provider, "
-        "then set the connector's Redirect URI to “its own (recommended)”."
+        "then set the connector's “Kind of redirect URI” to “its own (recommended)”."
     ),
 )
 

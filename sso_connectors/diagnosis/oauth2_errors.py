@@ -40,13 +40,13 @@ REPLY_URL: Final = Finding(
     _("Our redirect URI is not registered at the provider, letter by letter (%(code)s)."),
     _(
         "Register %(redirect_uri)s as a redirect URI of the app at the provider. If one "
-        "of these is already registered there, choose it as the connector's Redirect "
-        "URI: %(other_redirect_uris)s."
+        "of these is already registered there, choose it as the connector's “Kind of "
+        "redirect URI”: %(other_redirect_uris)s."
     ),
     Topic.REPLY_URL,
     _(
         "Register %(redirect_uri)s in %(idp)s: %(field)s. If one of these is already "
-        "registered there, choose it as the connector's Redirect URI: "
+        "registered there, choose it as the connector's “Kind of redirect URI”: "
         "%(other_redirect_uris)s."
     ),
 )

@@ -57,7 +57,7 @@ def shared_redirect_uri(connector: Connector) -> str:
         "The redirect URI is shared with other connectors, and the customer runs "
         "the server. Sign-ins are refused unless the server names itself in each "
         "response (iss). Register %(address)s at the provider, then set the "
-        "connector's Redirect URI to “its own (recommended)”."
+        "connector's “Kind of redirect URI” to “its own (recommended)”."
     ) % {"address": addresses.own_redirect_uri(connector.reference)}
 
 

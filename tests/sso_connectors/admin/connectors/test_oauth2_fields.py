@@ -433,6 +433,18 @@ def test_report_of_a_fault_leaves_the_secret_out(
         assert CANARY not in text
 
 
+@pytest.mark.row(42)
+def test_report_of_a_fault_leaves_ones_own_password_out(
+    maker: Client, reports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConnectorForm, "clean", break_down)
+    assert maker.post(ADD, form(own_password=CANARY)).status_code == 500
+
+    assert len(reports) == 2
+    assert all("a fault of ours" in text for text in reports)
+    assert CANARY not in "".join(reports)
+
+
 @pytest.mark.row(32)
 def test_report_of_a_fault_leaves_a_private_key_out(
     maker: Client, reports: list[str], monkeypatch: pytest.MonkeyPatch
